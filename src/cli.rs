@@ -1,0 +1,278 @@
+//! The command line: what was typed ([`Args`]) and what it means ([`Plan`]).
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::console::{Color, Verbosity};
+use crate::duration;
+use crate::ladder::{DEFAULT_GRACE, Ladder};
+use crate::policy::{Policy, Target};
+use crate::report::text::{Wording, show_word};
+use crate::signal::Signal;
+
+/// Run a command with a time limit, and take down all that it started.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    disable_help_subcommand = true,
+    args_override_self = true,
+    infer_long_args = true,
+    term_width = 80,
+    override_usage = "grpkill-timeout [OPTION]... DURATION COMMAND [ARG]...",
+    after_help = AFTER_HELP
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
+struct Args {
+    /// Send KILL this long after the first signal; 0 never does [default: 10s]
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    kill_after: Option<OsString>,
+
+    /// Send this signal first [default: TERM]
+    #[arg(short, long, value_name = "SIGNAL", allow_hyphen_values = true)]
+    signal: Option<OsString>,
+
+    /// Send these signals, this far apart, e.g. QUIT/2s/TERM/10s/KILL
+    #[arg(
+        long,
+        value_name = "LADDER",
+        conflicts_with_all = ["signal", "kill_after"],
+        allow_hyphen_values = true
+    )]
+    escalate: Option<OsString>,
+
+    /// Leave the command in our process group, and signal nothing but it
+    #[arg(short, long)]
+    foreground: bool,
+
+    /// Return the command's status even when it timed out
+    #[arg(short, long)]
+    preserve_status: bool,
+
+    /// Say each signal that is sent or received, and what the run has cost
+    #[arg(short, long, overrides_with = "quiet")]
+    verbose: bool,
+
+    /// Say nothing but errors
+    #[arg(short, long, overrides_with = "verbose")]
+    quiet: bool,
+
+    /// Use colour: auto, always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: Color,
+
+    /// The limit, the command and its arguments
+    #[arg(hide = true, trailing_var_arg = true, value_name = "DURATION COMMAND [ARG]...")]
+    operands: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+DURATION is a number and a unit: 30 (seconds), 1.5m, 2h, 1d, 500ms, 1h30m; 0 is
+no limit. When it has passed, the process group of COMMAND and every descendant
+in its session get TERM, then KILL, and we return when all of them are gone.
+
+Exit status: the command's; 124 the limit passed; 137 it took KILL;
+125 we failed; 126 COMMAND could not be run; 127 it was not found.
+Installed under the name timeout, it behaves as timeout(1) does.
+
+Examples:
+  grpkill-timeout 30s git remote update
+  grpkill-timeout -k 2s 1m make test
+  grpkill-timeout --escalate=QUIT/2s/TERM/10s/KILL 1h java -jar job.jar";
+
+/// What to do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// When and how to end it.
+    pub policy: Policy,
+    /// Whether its status is ours even after the limit.
+    pub preserve_status: bool,
+    /// How much to say.
+    pub verbosity: Verbosity,
+    /// When to use colour.
+    pub color: Color,
+    /// Whose words to use for signals.
+    pub wording: Wording,
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// Run a command.
+    Run(Box<Plan>),
+    /// Print this text, the help or the version.
+    Print(String),
+}
+
+/// The name that we were called by, which decides the defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Our own.
+    GrpkillTimeout,
+    /// timeout(1)'s.
+    Timeout,
+}
+
+impl Preset {
+    /// The preset for this `argv[0]`.
+    pub fn of(argv0: Option<&OsStr>) -> Self {
+        let name = argv0.and_then(|path| Path::new(path).file_name());
+        if name.is_some_and(|name| name == "timeout") {
+            Self::Timeout
+        } else {
+            Self::GrpkillTimeout
+        }
+    }
+
+    /// The name that our messages begin with.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::GrpkillTimeout => "grpkill-timeout",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Reads a command line, `argv[0]` included.
+pub fn parse(preset: Preset, arguments: Vec<OsString>) -> Result<Request> {
+    let program = preset.program();
+    let command = Args::command()
+        .name(program)
+        .override_usage(format!("{program} [OPTION]... DURATION COMMAND [ARG]..."));
+    // The name decides, not the path that it was called by.
+    let arguments = [OsString::from(program)].into_iter().chain(arguments.into_iter().skip(1));
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => return Ok(Request::Print(error.to_string())),
+        Err(error) => bail!("{}; try '{program} --help'", describe(&error)),
+    };
+    let typed = Args::from_arg_matches(&matches)?;
+    Ok(Request::Run(Box::new(plan(preset, typed)?)))
+}
+
+fn plan(preset: Preset, typed: Args) -> Result<Plan> {
+    let (limit, command) = operands(preset, typed.operands)?;
+    let is_timeout = preset == Preset::Timeout;
+    let ladder = if let Some(ladder) = &typed.escalate {
+        read("ladder", ladder, "--escalate", Ladder::parse)?
+    } else {
+        let signal = typed.signal.as_deref().map(signal).transpose()?;
+        let grace = typed.kill_after.as_deref().map(grace).transpose()?;
+        let default = if is_timeout { Duration::ZERO } else { DEFAULT_GRACE };
+        Ladder::new(signal.unwrap_or(Signal::TERM), grace.unwrap_or(default))
+    };
+    let target = if typed.foreground { Target::Leader } else { Target::Job };
+    let escalates = typed.kill_after.is_some() || typed.escalate.is_some();
+    let until = if is_timeout && !escalates { Target::Leader } else { target };
+    let verbosity = match (typed.verbose, typed.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (_, true) => Verbosity::Quiet,
+        _ if is_timeout => Verbosity::Quiet,
+        _ => Verbosity::Normal,
+    };
+    let limit = (!limit.is_zero()).then_some(limit);
+    Ok(Plan {
+        command,
+        policy: Policy { limit, ladder, target, until, kill_shows: is_timeout },
+        preserve_status: typed.preserve_status,
+        verbosity,
+        color: typed.color,
+        wording: if is_timeout { Wording::Timeout } else { Wording::Own },
+    })
+}
+
+/// Splits the operands into the limit and the command; a `--` may stand between them.
+fn operands(preset: Preset, operands: Vec<OsString>) -> Result<(Duration, Vec<OsString>)> {
+    let program = preset.program();
+    let mut operands = operands.into_iter();
+    let Some(limit) = operands.next() else {
+        bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
+    };
+    let limit_shown = show_word(&limit);
+    let limit = read("duration", &limit, "DURATION", duration::parse)?;
+    let mut command: Vec<OsString> = operands.collect();
+    if command.first().is_some_and(|first| first == "--") {
+        command.remove(0);
+    } else if let Some(option) =
+        command.first().filter(|first| first.as_encoded_bytes().starts_with(b"-"))
+    {
+        let option = show_word(option);
+        bail!(
+            "unexpected {option} after the duration {limit_shown}: options go before it, and a \
+             command of this name goes after --"
+        );
+    }
+    if command.is_empty() {
+        bail!("missing command after the duration {limit_shown}");
+    }
+    Ok((limit, command))
+}
+
+fn grace(text: &OsStr) -> Result<Duration> {
+    read("duration", text, "--kill-after", duration::parse)
+}
+
+fn signal(text: &OsStr) -> Result<Signal> {
+    read("signal", text, "--signal", |text| {
+        text.parse().map_err(|_| {
+            let max = libc::SIGRTMAX();
+            format!("expected a name or a number up to {max}, such as TERM, HUP, 9 or RTMIN+1")
+        })
+    })
+}
+
+/// Reads the value of an option; the error names both and says what would be right.
+fn read<T, E: std::fmt::Display>(
+    kind: &str,
+    text: &OsStr,
+    option: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T> {
+    let shown = show_word(text);
+    let text =
+        text.to_str().with_context(|| format!("invalid {kind} {shown} for {option}: not UTF-8"))?;
+    parse(text).map_err(|error| anyhow!("invalid {kind} {shown} for {option}: {error}"))
+}
+
+/// clap's error in one line, without its colours and its usage.
+fn describe(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let argument = context(ContextKind::InvalidArg).map(|text| show_word(OsStr::new(&text)));
+    let argument = argument.unwrap_or_default();
+    let value = context(ContextKind::InvalidValue).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
+            Some(suggested) => format!("unknown option {argument}, did you mean {suggested}?"),
+            None => format!("unknown option {argument}"),
+        },
+        ErrorKind::InvalidValue if value.is_empty() => format!("option {argument} needs a value"),
+        ErrorKind::InvalidValue => {
+            let valid = context(ContextKind::ValidValue).unwrap_or_default();
+            let value = show_word(OsStr::new(&value));
+            format!("invalid value {value} for {argument}: expected one of {valid}")
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = context(ContextKind::PriorArg).unwrap_or_default();
+            format!("option {argument} excludes {other}")
+        }
+        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
+            format!("option {argument} takes no value")
+        }
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_start_matches("error: ").to_owned()
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Standard error, as far as we write to it: one line at a time, and never waiting for a reader.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::sys::stdio;
+
+/// How long a reader of standard error may keep us waiting, once; then we say no more. A reader
+/// that has stopped reading must not keep us from ending the job.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How much we say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// What the user did not expect: a limit that passed, what could not be ended.
+    Normal,
+    /// Every signal, and what the run has cost.
+    Verbose,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    fn is_wanted(self) -> bool {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                !is_set("NO_COLOR")
+                    && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+                    && stdio::stderr_is_terminal()
+            }
+        }
+    }
+}
+
+/// The writer of every line that we say.
+#[derive(Debug)]
+pub struct Console {
+    program: &'static str,
+    verbosity: Verbosity,
+    color: Color,
+    patience: Cell<Duration>,
+}
+
+impl Console {
+    /// A console on which `program` speaks.
+    pub fn new(program: &'static str, verbosity: Verbosity, color: Color) -> Self {
+        Self { program, verbosity, color, patience: Cell::new(PATIENCE) }
+    }
+
+    /// Says that something has gone wrong, whatever the verbosity.
+    pub fn error(&self, line: &str) {
+        self.say(line, "1;31");
+    }
+
+    /// Says what the user would not know otherwise.
+    pub fn notice(&self, line: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.say(line, "1;33");
+        }
+    }
+
+    /// Whether details are wanted.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
+    }
+
+    /// Says what only `--verbose` wants to know.
+    pub fn detail(&self, line: &str) {
+        if self.is_verbose() {
+            self.say(line, "2");
+        }
+    }
+
+    fn say(&self, line: &str, style: &str) {
+        let program = self.program;
+        let line = if self.color.is_wanted() {
+            format!("\x1b[{style}m{program}:\x1b[0m {line}\n")
+        } else {
+            format!("{program}: {line}\n")
+        };
+        if !stdio::write_stderr(line.as_bytes(), self.patience.get()) {
+            self.patience.set(Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The job as the kernel has it: whom a signal must reach, who is left, what is to be reaped.
+//!
+//! Nothing here asks a number whether it lives. A signal goes to the leader's group while the
+//! leader is unreaped; to a child of ours that we have not reaped; or through a pidfd whose process
+//! has been recognised by its start time. See [`Leader`] and [`Job::signal_member`].
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use crate::policy::Target;
+use crate::procfs::stat::Stat;
+use crate::procfs::{Pid, Proc};
+use crate::record::{Recipient, Sent, Survivor};
+use crate::signal::Signal;
+use crate::status::{self, WaitStatus};
+use crate::sys::process::{self, PidFd};
+use crate::sys::spawn::{ExecError, Leader};
+use crate::sys::wait::{self, Children};
+
+/// How often we look at a job that is being ended without being woken: a process can leave the job
+/// by setsid(2), and that wakes nobody.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The same after KILL, when what has forked out of the way meanwhile is to be found, and where the
+/// kernel cannot wake us at the end of a process that is not our child.
+const LOOK_OFTEN: Duration = Duration::from_millis(100);
+
+/// The processes that a run has started.
+#[derive(Debug)]
+pub struct Job {
+    /// `None` once it is reaped, which is after KILL at the earliest.
+    leader: Option<Leader>,
+    leader_pid: Pid,
+    leader_status: Option<WaitStatus>,
+    /// Opened when it is needed first, and `None` where there is none that can be trusted.
+    proc: OnceCell<Option<Proc>>,
+    strangers: Strangers,
+    session: Pid,
+    witness: Option<Witness>,
+    look_at: Option<Instant>,
+}
+
+/// A process of the job that was alive when we looked: as long as it is, nobody needs to look for
+/// others.
+#[derive(Debug)]
+struct Witness {
+    stat: Stat,
+    /// Wakes us at the end of a process that is not our child; our children's end is a SIGCHLD.
+    end: Option<PidFd>,
+}
+
+/// Children that we had before the command started. They belong to whoever was this process before:
+/// a shell's `sleep 9 & exec grpkill-timeout …`, or its `>(tee log)`.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    pids: HashSet<Pid>,
+    /// Their process groups, and our own. An orphan of theirs becomes our child too, and is told
+    /// from the job's by its group.
+    groups: HashSet<Pid>,
+}
+
+impl Strangers {
+    /// Those that we have now. Costs one system call where there are none.
+    pub fn note() -> Self {
+        if wait::peek_any() == Ok(Children::None) {
+            return Self::default();
+        }
+        let own_pid = process::own_pid();
+        let descendants =
+            trusted_proc().and_then(|proc| proc.settled_descendants(own_pid, |_| true));
+        let descendants = descendants.unwrap_or_default();
+        let children = descendants.iter().filter(|stat| stat.ppid == own_pid);
+        let groups = descendants.iter().map(|stat| stat.pgid).chain([process::own_group()]);
+        Self { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
+    }
+
+    /// Whether this child of ours is one of them, or an orphan that they have left us.
+    fn include(&self, child: &Stat, leader: Pid) -> bool {
+        child.pid != leader
+            && !self.pids.is_empty()
+            && (self.pids.contains(&child.pid) || self.groups.contains(&child.pgid))
+    }
+}
+
+/// The system's `/proc`, unless it numbers processes as another pid namespace does.
+fn trusted_proc() -> Option<Proc> {
+    let proc = Proc::new("/proc");
+    proc.speaks_our_numbers(process::own_pid()).then_some(proc)
+}
+
+impl Job {
+    /// The job of a command that has just been started.
+    pub fn new(leader: Leader, strangers: Strangers) -> Self {
+        Self {
+            leader_pid: leader.pid(),
+            leader: Some(leader),
+            leader_status: None,
+            proc: OnceCell::new(),
+            strangers,
+            session: process::own_session(),
+            witness: None,
+            look_at: None,
+        }
+    }
+
+    /// Whether `/proc` can be read, without which only the group and the leader can be ended.
+    pub fn can_see(&self) -> bool {
+        self.proc().is_some()
+    }
+
+    fn proc(&self) -> Option<&Proc> {
+        self.proc.get_or_init(trusted_proc).as_ref()
+    }
+
+    /// How the leader has ended, told once.
+    pub fn leader_exit(&mut self) -> Option<WaitStatus> {
+        if self.leader_status.is_some() {
+            return None;
+        }
+        self.leader_status = match self.leader.as_ref()?.peek() {
+            Ok(status) => status,
+            // ECHILD: the kernel has thrown the status away. There is nothing left to wait for.
+            Err(_) => Some(status::LOST),
+        };
+        self.leader_status
+    }
+
+    /// Why the command could not be executed.
+    pub fn exec_error(&self) -> Option<ExecError> {
+        self.leader.as_ref()?.exec_error()
+    }
+
+    /// Sends a signal, and SIGCONT after it if wanted.
+    pub fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) -> Vec<Sent> {
+        let signals = [Some(signal), and_continue.then_some(Signal::CONT)];
+        let signals = || signals.into_iter().flatten().filter(|signal| *signal != Signal::NULL);
+        let mut sent = Vec::new();
+        if let Some(leader) = &self.leader {
+            let alone = target == Target::Leader;
+            for signal in signals().filter(|_| !alone) {
+                let error = leader.signal_group(signal).err().map(Errno::desc);
+                sent.push(Sent { signal, to: Recipient::Group, pid: leader.pid(), error });
+            }
+            for signal in signals().filter(|_| alone || leader.has_left_group()) {
+                let error = leader.signal(signal).err().map(Errno::desc);
+                sent.push(Sent { signal, to: Recipient::Leader, pid: leader.pid(), error });
+            }
+        }
+        if target == Target::Job {
+            let group = self.leader.as_ref().map(Leader::pid);
+            let members = self.members().unwrap_or_default();
+            let outside = |member: &&Stat| Some(member.pgid) != group && Some(member.pid) != group;
+            for member in members.iter().filter(outside) {
+                for signal in signals() {
+                    let error = self.signal_member(member, signal).err().map(Errno::desc);
+                    sent.push(Sent { signal, to: Recipient::Process, pid: member.pid, error });
+                }
+            }
+        }
+        sent
+    }
+
+    /// Sends a signal to a process that was seen just now.
+    fn signal_member(&self, member: &Stat, signal: Signal) -> Result<(), Errno> {
+        if member.ppid == process::own_pid() {
+            // Our child, and nobody but us can reap it, which we have not done since we saw it.
+            return process::signal_process(member.pid, signal);
+        }
+        let pidfd = PidFd::open(member.pid);
+        // What has the same number and start time now was there all the time, so it is the process
+        // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
+        let same = self.proc().and_then(|proc| proc.stat(member.pid));
+        if same.is_none_or(|now| now.start != member.start) {
+            return Err(Errno::ESRCH);
+        }
+        match pidfd {
+            Ok(pidfd) => pidfd.signal(signal),
+            Err(Errno::ESRCH) => Err(Errno::ESRCH),
+            Err(_) => process::signal_process(member.pid, signal),
+        }
+    }
+
+    /// The processes of the job that are alive. `None` where they cannot be seen.
+    fn members(&self) -> Option<Vec<Stat>> {
+        let proc = self.proc()?;
+        let is_ours = |child: &Stat| !self.strangers.include(child, self.leader_pid);
+        let mut members = proc.settled_descendants(process::own_pid(), is_ours)?;
+        members.retain(|stat| self.is_live_member(stat));
+        Some(members)
+    }
+
+    fn is_live_member(&self, stat: &Stat) -> bool {
+        let belongs = stat.pgid == self.leader_pid
+            || stat.session == self.session
+            || stat.pid == self.leader_pid;
+        belongs && stat.is_alive()
+    }
+
+    /// Whether nothing of the job is alive. Reaps what can be reaped. After KILL (`killed`) it also
+    /// kills again what it finds: a process may have forked while it was being looked at.
+    pub fn is_empty(&mut self, now: Instant, killed: bool) -> bool {
+        if killed && self.leader_status.is_some() {
+            // The group will not be signalled again, and its number need not be kept.
+            self.leader = self.leader.take().and_then(|leader| leader.reap().err());
+        }
+        self.reap_orphans();
+        if wait::peek_any() == Ok(Children::None) {
+            return true;
+        }
+        let due = self.look_at.is_none_or(|at| at <= now);
+        if !due && self.witness_lives() {
+            return false;
+        }
+        let Some(members) = self.members() else {
+            // Children are all we know of; whether they are of the job we cannot tell.
+            self.look_at = Some(now + LOOK);
+            return false;
+        };
+        if killed {
+            for member in &members {
+                let _ = self.signal_member(member, Signal::KILL);
+            }
+        }
+        // The youngest is likely to be the last.
+        let Some(last) = members.into_iter().next_back() else {
+            return true;
+        };
+        self.watch(now, killed, last);
+        false
+    }
+
+    fn watch(&mut self, now: Instant, killed: bool, stat: Stat) {
+        let is_child = stat.ppid == process::own_pid();
+        let end = if is_child { None } else { PidFd::open(stat.pid).ok() };
+        let wakes_us = is_child || end.is_some();
+        let interval = if killed || !wakes_us { LOOK_OFTEN } else { LOOK };
+        self.witness = Some(Witness { stat, end });
+        self.look_at = Some(now + interval);
+    }
+
+    fn witness_lives(&self) -> bool {
+        let Some(Witness { stat, .. }) = &self.witness else { return false };
+        let now = self.proc().and_then(|proc| proc.stat(stat.pid));
+        now.is_some_and(|now| now.start == stat.start && self.is_live_member(&now))
+    }
+
+    /// What polls as readable when it is time to ask [`Job::is_empty`] again, beside SIGCHLD.
+    pub fn end_of_witness(&self) -> Option<BorrowedFd<'_>> {
+        self.witness.as_ref()?.end.as_ref().map(AsFd::as_fd)
+    }
+
+    /// When to ask [`Job::is_empty`] again at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Reaps the dead children that are neither the leader nor strangers.
+    pub fn reap_orphans(&self) {
+        if self.strangers.pids.is_empty() {
+            loop {
+                match wait::peek_any() {
+                    Ok(Children::Ended(pid)) if pid != self.leader_pid || self.leader.is_none() => {
+                        let _ = wait::reap(pid);
+                    }
+                    // The leader's zombie hides whatever has ended besides.
+                    Ok(Children::Ended(_)) => break,
+                    _ => return,
+                }
+            }
+        }
+        let Some(proc) = self.proc() else { return };
+        for pid in proc.children(process::own_pid()).unwrap_or_default() {
+            let is_orphan = pid != self.leader_pid
+                && (self.strangers.pids.is_empty()
+                    || proc
+                        .stat(pid)
+                        .is_some_and(|c| !self.strangers.include(&c, self.leader_pid)));
+            if is_orphan {
+                let _ = wait::reap(pid);
+            }
+        }
+    }
+
+    /// Those of whom a signal went to `target` and that are alive all the same.
+    pub fn survivors(&self, target: Target) -> Vec<Survivor> {
+        let Some(proc) = self.proc() else { return vec![] };
+        let members = self.members().unwrap_or_default().into_iter();
+        members
+            .filter(|member| target == Target::Job || member.pid == self.leader_pid)
+            .map(|stat| Survivor {
+                uid: proc.uid(stat.pid),
+                wait_channel: proc.wait_channel(stat.pid),
+                stat,
+            })
+            .collect()
+    }
+
+    /// The end of the run: reaps the leader, and leaves whatever else there is.
+    pub fn leave(mut self) {
+        if let Some(leader) = self.leader.take()
+            && let Err(alive) = leader.reap()
+        {
+            // Only after KILL did not help; the drop sends it once more.
+            drop(alive);
+        }
+    }
+}

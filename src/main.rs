@@ -1,0 +1,101 @@
+//! A timeout command that takes down the whole job and does not return before it is gone. See
+//! `docs/ARCHITECTURE.md` for how it is built.
+#![cfg_attr(not(test), no_main)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("grpkill-timeout needs Linux: it is built on subreapers, pidfds and /proc");
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+
+mod cli;
+mod console;
+mod duration;
+mod job;
+mod ladder;
+mod policy;
+mod procfs;
+mod record;
+mod report;
+mod signal;
+mod status;
+mod supervise;
+mod sys;
+
+use cli::{Plan, Preset, Request};
+use console::{Color, Console, Verbosity};
+use report::text;
+use status::ExitStatus;
+use supervise::RunError;
+
+/// The entry point of C, and not of Rust: Rust's own would change what the command must find as we
+/// found it, before we could look: it ignores SIGPIPE and opens closed standard descriptors.
+#[cfg_attr(not(test), unsafe(export_name = "main"))]
+#[cfg_attr(test, expect(dead_code, reason = "the tests bring a main of their own"))]
+extern "C" fn c_main(count: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
+    // SAFETY: these are what the C library calls main with.
+    let arguments = unsafe { sys::arguments(count, argv) };
+    // A panic unwinds, so that the leader's drop takes the job down, and ends here.
+    let status = std::panic::catch_unwind(|| run(arguments)).unwrap_or(ExitStatus::FAILED);
+    match status {
+        ExitStatus::Code(code) => code.into(),
+        ExitStatus::Signal(signal) => {
+            sys::die_by(signal);
+            status::code_of(signal).into()
+        }
+    }
+}
+
+/// Does all there is to do, and tells how to end.
+fn run(arguments: Vec<OsString>) -> ExitStatus {
+    let preset = Preset::of(arguments.first().map(OsString::as_os_str));
+    let console = Console::new(preset.program(), Verbosity::Normal, Color::Auto);
+    match request(preset, arguments) {
+        Ok(Some(plan)) => execute(preset, &plan),
+        Ok(None) => ExitStatus::SUCCESS,
+        Err(error) => {
+            console.error(&format!("{error:#}"));
+            ExitStatus::FAILED
+        }
+    }
+}
+
+/// Reads the command line, and prints what it asks to be printed.
+fn request(preset: Preset, arguments: Vec<OsString>) -> Result<Option<Box<Plan>>> {
+    sys::stdio::reserve().context("cannot keep the standard descriptors apart")?;
+    match cli::parse(preset, arguments)? {
+        Request::Run(plan) => Ok(Some(plan)),
+        Request::Print(text) => {
+            let mut stdout = std::io::stdout();
+            let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            written.context("cannot write to standard output")?;
+            Ok(None)
+        }
+    }
+}
+
+fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
+    let console = Console::new(preset.program(), plan.verbosity, plan.color);
+    let record = match supervise::supervise(plan, &console) {
+        Ok(record) => record,
+        Err(error) => {
+            console.error(&error.to_string());
+            return match error {
+                RunError::Start { .. } => ExitStatus::FAILED,
+                RunError::Exec(_, error) => error.exit_status(),
+            };
+        }
+    };
+    if let Some(line) = text::ended(&plan.command, plan.policy.limit, &record) {
+        console.notice(&line);
+    }
+    for line in text::survivors(&record.survivors) {
+        console.error(&line);
+    }
+    if let Some(usage) = record.usage.filter(|_| plan.wording == text::Wording::Own) {
+        console.detail(&text::usage(record.outcome.leader, record.elapsed, &usage));
+    }
+    record.outcome.exit_status(&plan.policy, plan.preserve_status)
+}

@@ -1,0 +1,132 @@
+//! What `/proc` tells, see proc(5): readers below a root path, which tests replace by a directory
+//! of their own. A process that vanishes while it is looked at is normal.
+//!
+//! Everything read here answers at once, however stuck the process is: `stat`, `status`, `wchan`
+//! and the lists of children, but not `cmdline` or `environ`, which take the process's memory lock
+//! and can hang for ever.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+pub mod stat;
+pub mod tree;
+
+use stat::Stat;
+
+/// A process id.
+pub type Pid = libc::pid_t;
+
+/// A mounted procfs.
+#[derive(Clone, Debug)]
+pub struct Proc {
+    root: PathBuf,
+}
+
+impl Proc {
+    /// The one below this path.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Whether the numbers in it are those that our own system calls take. In a new pid namespace
+    /// with the old `/proc` they are not, and would hit strangers.
+    pub fn speaks_our_numbers(&self, own_pid: Pid) -> bool {
+        self.read("self/status").is_ok_and(|status| {
+            // One number for each pid namespace from the mount's to the process's.
+            let ids = status_field(&status, b"NSpid:").or_else(|| status_field(&status, b"Pid:"));
+            ids.is_some_and(|ids| ids == own_pid.to_string().as_bytes())
+        })
+    }
+
+    /// What `/proc/PID/stat` says of a process; `None` where there is no such process.
+    pub fn stat(&self, pid: Pid) -> Option<Stat> {
+        Stat::parse(&self.read(&format!("{pid}/stat")).ok()?)
+    }
+
+    /// The real user id of a process.
+    pub fn uid(&self, pid: Pid) -> Option<u32> {
+        let status = self.read(&format!("{pid}/status")).ok()?;
+        let ids = std::str::from_utf8(status_field(&status, b"Uid:")?).ok()?;
+        ids.split_whitespace().next()?.parse().ok()
+    }
+
+    /// The kernel function that a process waits in; `None` where it waits in none, or where we may
+    /// not know.
+    pub fn wait_channel(&self, pid: Pid) -> Option<String> {
+        let name = self.read(&format!("{pid}/wchan")).ok()?;
+        let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
+        (!name.is_empty() && name != "0").then_some(name)
+    }
+
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(1024);
+        File::open(self.root.join(path))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The text behind a key of `/proc/PID/status`, without the white space around it.
+fn status_field<'a>(status: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let line = status.split(|byte| *byte == b'\n').find(|line| line.starts_with(key))?;
+    Some(line[key.len()..].trim_ascii())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A procfs of files that a test writes.
+    pub(crate) struct FakeProc {
+        directory: tempfile::TempDir,
+    }
+
+    impl FakeProc {
+        pub(crate) fn new() -> Self {
+            Self { directory: tempfile::tempdir().unwrap() }
+        }
+
+        pub(crate) fn with(self, path: &str, content: &[u8]) -> Self {
+            let path = self.directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+            self
+        }
+
+        pub(crate) fn open(&self) -> Proc {
+            Proc::new(self.directory.path())
+        }
+    }
+
+    #[test]
+    fn only_our_own_namespace_speaks_our_numbers() {
+        for (status, expected) in [
+            ("Name:\tx\nPid:\t7\nNSpid:\t7\n", true),
+            ("Name:\tx\nPid:\t7\nNSpid:\t7\t1\n", false),
+            ("Name:\tx\nPid:\t8\nNSpid:\t8\n", false),
+            // Linux before 4.1.
+            ("Name:\tx\nPid:\t7\n", true),
+            ("", false),
+        ] {
+            let proc = FakeProc::new().with("self/status", status.as_bytes());
+            assert_eq!(proc.open().speaks_our_numbers(7), expected, "{status:?}");
+        }
+        assert!(!FakeProc::new().open().speaks_our_numbers(7), "there is no /proc/self");
+    }
+
+    #[test]
+    fn the_user_and_the_wait_channel_are_read() {
+        let proc = FakeProc::new()
+            .with("7/status", b"Name:\tUid: 9\nUid:\t1000\t0\t0\t0\n")
+            .with("7/wchan", b"futex_wait_queue")
+            .with("8/status", b"Name:\tx\n")
+            .with("8/wchan", b"0");
+        assert_eq!(proc.open().uid(7), Some(1000));
+        assert_eq!(proc.open().wait_channel(7), Some("futex_wait_queue".to_owned()));
+        assert_eq!(proc.open().uid(8), None);
+        assert_eq!(proc.open().wait_channel(8), None);
+        assert_eq!(proc.open().wait_channel(9), None);
+    }
+}

@@ -1,0 +1,230 @@
+//! The loop around the policy: it waits, turns what happens into events, and does what the policy
+//! answers. One thread, one ppoll(2), and no wake-up while nothing happens.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::time::TimeSpec;
+
+use crate::cli::Plan;
+use crate::console::Console;
+use crate::job::{Job, Strangers};
+use crate::policy::{Action, Event, Machine, Target};
+use crate::record::{Received, Record};
+use crate::report::text;
+use crate::signal::Signal;
+use crate::sys::signals::{Inbox, Inherited};
+use crate::sys::spawn::{ExecError, Spawn, SpawnError};
+use crate::sys::{self, process, wait};
+
+/// How long to rest when ppoll itself fails, so that we go on without spinning.
+const REST: Duration = Duration::from_millis(10);
+
+/// What the user must know where `/proc` is missing, or speaks of another pid namespace.
+const BLIND: &str =
+    "cannot read /proc: nothing but the process group of the command could be ended";
+
+/// Why there was no run.
+#[derive(Debug)]
+pub enum RunError {
+    /// Nothing could be started.
+    Start {
+        /// What could not be done.
+        doing: &'static str,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The command could not be executed.
+    Exec(OsString, ExecError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { doing, cause } => {
+                // The number that std adds to the text is of no use to the reader.
+                let errno = cause.raw_os_error().map(Errno::from_raw);
+                let cause = errno.map_or_else(|| cause.to_string(), |e| e.desc().to_owned());
+                write!(f, "cannot {doing}: {cause}")
+            }
+            Self::Exec(command, error) => {
+                write!(f, "cannot run {}: {}", text::show_word(command), error.cause())
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<SpawnError> for RunError {
+    fn from(SpawnError { doing, cause }: SpawnError) -> Self {
+        Self::Start { doing, cause }
+    }
+}
+
+/// Runs the command of a plan to its end.
+pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
+    let failed = |doing| move |error: Errno| RunError::Start { doing, cause: error.into() };
+    let inherited = Inherited::read().map_err(failed("read the signal mask"))?;
+    let inbox = Inbox::open(&inherited, plan.policy.ladder.first().signal)
+        .map_err(failed("receive signals"))?;
+    sys::become_subreaper().map_err(failed("become a subreaper"))?;
+    let job = start(plan, &inherited)?;
+    Supervisor::new(plan, console, job, &inbox).run()
+}
+
+fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
+    let freed_signals: Vec<Signal> = plan.policy.ladder.signals().collect();
+    let parent_death_signal = freed_signals.iter().copied().find(|signal| *signal != Signal::NULL);
+    let strangers = Strangers::note();
+    let leader = Spawn {
+        command: &plan.command,
+        own_group: plan.policy.target == Target::Job,
+        freed_signals: &freed_signals,
+        parent_death_signal: parent_death_signal.unwrap_or(Signal::NULL),
+    }
+    .start(inherited)?;
+    Ok(Job::new(leader, strangers))
+}
+
+struct Supervisor<'a> {
+    plan: &'a Plan,
+    console: &'a Console,
+    inbox: &'a Inbox,
+    job: Job,
+    machine: Machine<'a>,
+    started: Instant,
+    ladder: Vec<Signal>,
+    first_sent: Option<Instant>,
+    finished: bool,
+    /// What `--verbose` has to say, until there is time for it: a reader could keep us waiting.
+    details: Vec<String>,
+}
+
+impl<'a> Supervisor<'a> {
+    fn new(plan: &'a Plan, console: &'a Console, job: Job, inbox: &'a Inbox) -> Self {
+        let started = Instant::now();
+        Self {
+            plan,
+            console,
+            inbox,
+            job,
+            machine: Machine::new(&plan.policy, started),
+            started,
+            ladder: Vec::new(),
+            first_sent: None,
+            finished: false,
+            details: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> Result<Record, RunError> {
+        while !self.finished {
+            self.wait();
+            let signals: Vec<Received> = std::iter::from_fn(|| self.inbox.next()).collect();
+            // The command's end comes first: what ended in time has not timed out.
+            if let Some(status) = self.job.leader_exit() {
+                if let Some(error) = self.job.exec_error() {
+                    self.job.leave();
+                    return Err(RunError::Exec(self.plan.command[0].clone(), error));
+                }
+                self.happened(Event::LeaderExited(status));
+            }
+            for received in signals {
+                self.received(&received);
+            }
+            let actions = self.machine.handle_timeout(Instant::now());
+            self.perform(actions);
+            if !self.finished {
+                self.look_after_job();
+            }
+            self.say_details();
+        }
+        Ok(self.end())
+    }
+
+    /// Waits until something may have happened.
+    fn wait(&self) {
+        let look_at = self.job.poll_timeout().filter(|_| self.machine.awaits_empty_job());
+        let until = self.machine.poll_timeout().into_iter().chain(look_at).min();
+        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
+        ready.extend(self.job.end_of_witness().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        match nix::poll::ppoll(&mut ready, timeout.map(TimeSpec::from), None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            // The deadline holds all the same.
+            Err(_) => std::thread::sleep(timeout.map_or(REST, |timeout| timeout.min(REST))),
+        }
+    }
+
+    fn received(&mut self, received: &Received) {
+        // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours.
+        if received.signal == Signal::CHLD || received.pid == process::own_pid() {
+            return;
+        }
+        self.details.extend(self.plan.wording.received(received));
+        self.happened(Event::Received(received.signal, received.origin));
+    }
+
+    fn happened(&mut self, event: Event) {
+        let actions = self.machine.handle_event(Instant::now(), event);
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Signal { target, signal, and_continue } => {
+                    let now = Instant::now();
+                    let sent = self.job.signal(target, signal, and_continue);
+                    self.details.extend(self.plan.wording.sent(&self.plan.command, signal, &sent));
+                    let ends = self.machine.outcome().cause.is_some()
+                        && signal != Signal::NULL
+                        && self.plan.policy.is_of_ladder(signal);
+                    if ends {
+                        self.first_sent.get_or_insert(now);
+                        self.ladder.push(signal);
+                    }
+                }
+                Action::Finish => self.finished = true,
+            }
+        }
+    }
+
+    fn say_details(&mut self) {
+        for line in self.details.drain(..) {
+            self.console.detail(&line);
+        }
+    }
+
+    /// Reaps what has ended besides the leader, and sees whether the job is gone.
+    fn look_after_job(&mut self) {
+        if !self.machine.awaits_empty_job() {
+            self.job.reap_orphans();
+        } else if self.job.is_empty(Instant::now(), self.machine.has_killed()) {
+            self.happened(Event::JobEmpty);
+        }
+    }
+
+    fn end(self) -> Record {
+        if self.machine.outcome().cause.is_some() && !self.job.can_see() {
+            self.console.error(BLIND);
+        }
+        let outcome = self.machine.outcome();
+        let survivors =
+            if outcome.gave_up { self.job.survivors(self.plan.policy.target) } else { vec![] };
+        self.job.leave();
+        Record {
+            outcome,
+            ladder: self.ladder,
+            ending_took: self.first_sent.map_or(Duration::ZERO, |at| at.elapsed()),
+            elapsed: self.started.elapsed(),
+            survivors,
+            usage: wait::usage(),
+        }
+    }
+}

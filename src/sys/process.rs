@@ -1,0 +1,87 @@
+//! Processes by number: who we are, and signals to those whose number is proven.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libc::{c_int, pid_t};
+use nix::errno::Errno;
+
+use super::retry;
+use crate::signal::Signal;
+
+/// Our own process id.
+pub fn own_pid() -> pid_t {
+    nix::unistd::getpid().as_raw()
+}
+
+/// Our own process group id.
+pub fn own_group() -> pid_t {
+    nix::unistd::getpgrp().as_raw()
+}
+
+/// Our own session id; 0 where its leader is outside our pid namespace.
+pub fn own_session() -> pid_t {
+    // SAFETY: the call takes and returns numbers, and cannot fail for ourselves.
+    unsafe { libc::getsid(0) }
+}
+
+/// The process group of a child of ours that has not been reaped.
+pub fn group_of(child: pid_t) -> Result<pid_t, Errno> {
+    // SAFETY: the call takes and returns numbers.
+    retry(|| unsafe { libc::getpgid(child) })
+}
+
+/// Sends a signal to a process by number. The caller shows that the number cannot have been
+/// reused: it is that of a child of ours that we have not reaped.
+pub fn signal_process(child: pid_t, signal: Signal) -> Result<(), Errno> {
+    assert_is_one_process(child);
+    // SAFETY: the call takes numbers.
+    retry(|| unsafe { libc::kill(child, signal.number()) }).map(drop)
+}
+
+/// Sends a signal to each member of a process group; no error if at least one could be signalled.
+/// The caller shows that the number cannot have been reused: an unreaped process has it as its
+/// process or group id.
+pub fn signal_group(group: pid_t, signal: Signal) -> Result<(), Errno> {
+    assert_is_one_process(group);
+    // SAFETY: the call takes numbers.
+    retry(|| unsafe { libc::kill(-group, signal.number()) }).map(drop)
+}
+
+/// 0, 1 and negative numbers mean our own group, init, or everybody: never what we want, and a
+/// mistake that a machine does not survive.
+fn assert_is_one_process(pid: pid_t) {
+    assert!(pid > 1, "{pid} is not a process that can be signalled");
+}
+
+/// A descriptor that stands for one process and never for another, see `pidfd_open(2)`. It polls as
+/// readable when the process has ended.
+#[derive(Debug)]
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// Opens the process that has this number now. Fails with `ESRCH` where there is none, and
+    /// with `ENOSYS` before Linux 5.3.
+    pub fn open(pid: pid_t) -> Result<Self, Errno> {
+        // SAFETY: the call takes numbers. The descriptor is closed on exec by definition.
+        let fd = retry(|| unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) as c_int })?;
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        let info = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: the descriptor is open, and a null info means what kill(2) would send.
+        retry(|| unsafe {
+            let fd = self.0.as_raw_fd();
+            libc::syscall(libc::SYS_pidfd_send_signal, fd, signal.number(), info, 0) as c_int
+        })
+        .map(drop)
+    }
+}
+
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

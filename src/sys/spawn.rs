@@ -1,0 +1,269 @@
+//! Starting the command: fork, the child's few steps, exec; and the leader that it becomes.
+//!
+//! Everything that needs memory is made ready before the fork. Between fork and exec the child
+//! makes async-signal-safe calls only, so that it could be started from anywhere.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use libc::{c_char, c_int, pid_t};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use super::signals::Inherited;
+use super::{process, wait};
+use crate::signal::Signal;
+use crate::status::{ExitStatus, WaitStatus};
+
+/// What runs a script without `#!`, as execvp(3) has it.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Where commands are looked for when there is no PATH, as glibc has it.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+/// How the command is to be started.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    /// The command and its arguments, at least one.
+    pub command: &'a [OsString],
+    /// Whether it leads a process group of its own.
+    pub own_group: bool,
+    /// The signals that the command is to find unblocked and with their default action.
+    pub freed_signals: &'a [Signal],
+    /// The signal that it gets when we die; the null signal for none.
+    pub parent_death_signal: Signal,
+}
+
+/// Nothing has been started, and why.
+#[derive(Debug)]
+pub struct SpawnError {
+    /// What could not be done.
+    pub doing: &'static str,
+    /// Why.
+    pub cause: io::Error,
+}
+
+impl Spawn<'_> {
+    /// Starts the command. Whether it could be executed is known when it has ended, see
+    /// [`Leader::exec_error`]: an exec may take its time, on a file system that hangs for one, and
+    /// the limit counts meanwhile.
+    pub fn start(&self, inherited: &Inherited) -> Result<Leader, SpawnError> {
+        let failed = |doing| move |error: Errno| SpawnError { doing, cause: error.into() };
+        let mut image = Image::new(self.command)
+            .map_err(|cause| SpawnError { doing: "run the command", cause })?;
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+            .map_err(failed("open a pipe"))?;
+        let parent = process::own_pid();
+        // SAFETY: we have one thread, and the child calls nothing but async-signal-safe functions.
+        let pid = Errno::result(unsafe { libc::fork() }).map_err(failed("fork"))?;
+        if pid == 0 {
+            self.become_command(&mut image, inherited, parent, &writer);
+        }
+        if self.own_group {
+            // The child does the same; whoever comes first, the group exists from here on. It
+            // fails when the child has gone on to exec, and then the child has done it.
+            // SAFETY: the call takes numbers; the child is ours and not reaped.
+            unsafe { libc::setpgid(pid, pid) };
+        }
+        Ok(Leader { pid, own_group: self.own_group, exec_error: reader })
+    }
+
+    /// The child's life up to exec.
+    fn become_command(
+        &self,
+        image: &mut Image,
+        inherited: &Inherited,
+        parent: pid_t,
+        writer: &OwnedFd,
+    ) -> ! {
+        // SAFETY: all of these are async-signal-safe, with pointers to memory that `image` owns.
+        unsafe {
+            if self.own_group {
+                libc::setpgid(0, 0);
+            }
+            let death_signal = self.parent_death_signal.number();
+            libc::prctl(libc::PR_SET_PDEATHSIG, death_signal);
+            // The parent may have died before that. 0 is a parent in another pid namespace.
+            if ![parent, 0].contains(&libc::getppid()) {
+                libc::raise(death_signal);
+            }
+            inherited.restore(self.freed_signals);
+            let error = image.exec();
+            libc::write(writer.as_raw_fd(), (&raw const error).cast(), size_of::<c_int>());
+            libc::_exit(if error == libc::ENOENT { 127 } else { 126 });
+        }
+    }
+}
+
+/// A command as exec wants it: the places where it may be, and its arguments, all allocated
+/// before the fork.
+struct Image {
+    candidates: Vec<CString>,
+    argv: Vec<*const c_char>,
+    /// The arguments for the shell that runs a script; the script's own place is still empty.
+    script_argv: Vec<*const c_char>,
+    /// What `argv` points to.
+    _arguments: Vec<CString>,
+}
+
+impl Image {
+    /// Fails for a command or argument that holds a NUL, which cannot come from a command line.
+    fn new(command: &[OsString]) -> io::Result<Self> {
+        let arguments = command
+            .iter()
+            .map(|argument| Ok(CString::new(argument.as_bytes())?))
+            .collect::<io::Result<Vec<_>>>()?;
+        let candidates = candidates(&command[0], std::env::var_os("PATH"))
+            .into_iter()
+            .map(|candidate| Ok(CString::new(candidate)?))
+            .collect::<io::Result<Vec<_>>>()?;
+        let end = std::ptr::null();
+        let argv = arguments.iter().map(|argument| argument.as_ptr());
+        let script_argv = [SHELL.as_ptr(), end].into_iter().chain(argv.clone().skip(1));
+        Ok(Self {
+            candidates,
+            argv: argv.chain([end]).collect(),
+            script_argv: script_argv.chain([end]).collect(),
+            _arguments: arguments,
+        })
+    }
+
+    /// Replaces this process by the command, or returns the error number that says best why not.
+    /// It is execvp(3), but for its allocation, and with one behaviour on every C library.
+    fn exec(&mut self) -> c_int {
+        let mut denied = false;
+        let mut error = libc::ENOENT;
+        for candidate in &self.candidates {
+            // SAFETY: the strings end with NUL, the vectors with a null pointer.
+            unsafe { libc::execve(candidate.as_ptr(), self.argv.as_ptr(), environ) };
+            error = Errno::last_raw();
+            if error == libc::ENOEXEC {
+                self.script_argv[1] = candidate.as_ptr();
+                // SAFETY: as above.
+                unsafe { libc::execve(SHELL.as_ptr(), self.script_argv.as_ptr(), environ) };
+            }
+            match error {
+                libc::EACCES => denied = true,
+                libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
+                _ => return error,
+            }
+        }
+        match self.candidates.len() {
+            _ if denied => libc::EACCES,
+            1 => error,
+            // An entry of PATH that is no directory does not hide that the command is nowhere.
+            _ => libc::ENOENT,
+        }
+    }
+}
+
+/// Where execvp(3) would look for the command, in its order.
+fn candidates(command: &OsStr, path: Option<OsString>) -> Vec<Vec<u8>> {
+    let name = command.as_bytes();
+    if name.is_empty() {
+        return vec![];
+    }
+    if name.contains(&b'/') {
+        return vec![name.to_vec()];
+    }
+    let path = path.unwrap_or_else(|| DEFAULT_PATH.into()).into_vec();
+    path.split(|byte| *byte == b':')
+        .map(|directory| match directory {
+            // An empty entry is the current directory.
+            [] => name.to_vec(),
+            _ => [directory, b"/", name].concat(),
+        })
+        .collect()
+}
+
+/// Why the command could not be executed.
+#[derive(Debug)]
+pub struct ExecError(Errno);
+
+impl ExecError {
+    /// 127 where there is no such command, 126 for all else, as POSIX's shell has it.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self.0 {
+            Errno::ENOENT => ExitStatus::NOT_FOUND,
+            _ => ExitStatus::CANNOT_RUN,
+        }
+    }
+
+    /// The cause in words.
+    pub fn cause(&self) -> &'static str {
+        self.0.desc()
+    }
+}
+
+/// The command's own process, not yet reaped: as long as this value lives, its process id and,
+/// where it leads one, its group id are its own and nobody else's.
+#[derive(Debug)]
+pub struct Leader {
+    pid: pid_t,
+    own_group: bool,
+    exec_error: OwnedFd,
+}
+
+impl Leader {
+    /// The process id, which is the group id too where the leader has a group of its own.
+    pub fn pid(&self) -> pid_t {
+        self.pid
+    }
+
+    /// Sends a signal to the leader's process alone.
+    pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        process::signal_process(self.pid, signal)
+    }
+
+    /// Sends a signal to the leader's group; to the leader alone where it has none of its own.
+    pub fn signal_group(&self, signal: Signal) -> Result<(), Errno> {
+        if self.own_group { process::signal_group(self.pid, signal) } else { self.signal(signal) }
+    }
+
+    /// Whether the leader has moved to another group than the one that it was to lead.
+    pub fn has_left_group(&self) -> bool {
+        self.own_group && process::group_of(self.pid).is_ok_and(|group| group != self.pid)
+    }
+
+    /// How the leader ended, if it has; it stays a zombie.
+    pub fn peek(&self) -> Result<Option<WaitStatus>, Errno> {
+        wait::peek(self.pid)
+    }
+
+    /// Why the command could not be executed. `None` until the child has tried, and for ever
+    /// where it could.
+    pub fn exec_error(&self) -> Option<ExecError> {
+        let mut number = [0; size_of::<c_int>()];
+        match nix::unistd::read(&self.exec_error, &mut number) {
+            Ok(length) if length == number.len() => {
+                Some(ExecError(Errno::from_raw(c_int::from_ne_bytes(number))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reaps the leader if it has ended, and with it gives up the right to signal its group; else
+    /// gives the leader back.
+    pub fn reap(self) -> Result<(), Self> {
+        if wait::reap(self.pid) == Ok(None) {
+            return Err(self);
+        }
+        // It is reaped; or it was by somebody else (ECHILD), and the number is not ours any more.
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for Leader {
+    /// Whatever goes wrong in us, the group does not outlive it.
+    fn drop(&mut self) {
+        let _ = self.signal_group(Signal::KILL);
+        let _ = self.signal(Signal::KILL);
+    }
+}

@@ -1,0 +1,56 @@
+//! Standard input, output and error: kept apart from our own descriptors, and written to without
+//! ever waiting for a reader.
+
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::stat::Mode;
+use nix::sys::time::TimeSpec;
+
+use super::FIRST_OWN_FD;
+
+/// A pipe that polls as writable takes this much without blocking, see pipe(7).
+const NEVER_BLOCKS: usize = libc::PIPE_BUF;
+
+/// Fills those of the descriptors 0 to 2 that are closed, so that no descriptor of ours becomes
+/// one of them and gets what is meant for the user. What fills them can be neither read nor
+/// written and is closed on exec: the command finds them closed, as we did.
+pub fn reserve() -> Result<(), Errno> {
+    loop {
+        let fd = nix::fcntl::open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        if fd.as_raw_fd() >= FIRST_OWN_FD {
+            return Ok(());
+        }
+        // It stays open to the end, as a standard descriptor does.
+        let _: RawFd = std::os::fd::IntoRawFd::into_raw_fd(fd);
+    }
+}
+
+/// Whether standard error is a terminal.
+pub fn stderr_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+/// Writes to standard error; gives up when it takes nothing for `patience`. Returns whether
+/// everything was written: that it is closed, broken or full is an error that cannot be told.
+pub fn write_stderr(mut bytes: &[u8], patience: Duration) -> bool {
+    // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
+    let fd = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+    while !bytes.is_empty() {
+        let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
+        match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None) {
+            Err(Errno::EINTR) => continue,
+            Ok(1..) => {}
+            _ => return false,
+        }
+        match nix::unistd::write(fd, &bytes[..bytes.len().min(NEVER_BLOCKS)]) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
