@@ -31,7 +31,7 @@ pub const AFTER_KILL: Duration = Duration::from_secs(5);
 pub const SAME_REQUEST: Duration = Duration::from_millis(200);
 
 /// What the user has asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// The limit, from the start of the command; `None` is no limit.
     pub limit: Option<Duration>,
@@ -144,7 +144,7 @@ impl Outcome {
 }
 
 /// The state machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Machine<'a> {
     policy: &'a Policy,
     state: State,

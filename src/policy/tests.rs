@@ -1,1 +1,536 @@
+//! The policy on a clock that is arithmetic: scenarios that read like the manual, and every
+//! sequence of events to a depth, for what must hold always.
 
+use super::*;
+
+const USR1: &str = "USR1";
+
+fn signal(name: &str) -> Signal {
+    name.parse().unwrap()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// `grpkill-timeout --escalate=LADDER 30s`.
+fn policy(ladder: &str) -> Policy {
+    Policy {
+        limit: Some(seconds(30)),
+        ladder: Ladder::parse(ladder).unwrap(),
+        target: Target::Job,
+        until: Target::Job,
+        kill_shows: false,
+    }
+}
+
+/// A machine and its clock.
+#[derive(Clone)]
+struct Run<'a> {
+    machine: Machine<'a>,
+    now: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        let now = Instant::now();
+        Self { machine: Machine::new(policy, now), now }
+    }
+
+    /// Lets time pass, to the moment and not beyond; what happens on the way does.
+    fn after(&mut self, duration: Duration) -> Vec<String> {
+        let until = self.now + duration;
+        let mut shown = Vec::new();
+        while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= until) {
+            self.now = at;
+            shown.extend(show(&self.machine.handle_timeout(self.now)));
+        }
+        self.now = until;
+        shown.extend(show(&self.machine.handle_timeout(self.now)));
+        shown
+    }
+
+    fn event(&mut self, event: Event) -> Vec<String> {
+        show(&self.machine.handle_event(self.now, event))
+    }
+
+    fn receive(&mut self, name: &str) -> Vec<String> {
+        self.event(Event::Received(signal(name), Origin::Process))
+    }
+
+    fn leader_exits(&mut self, code: u8) -> Vec<String> {
+        self.event(Event::LeaderExited(WaitStatus::Exited(code)))
+    }
+
+    fn leader_dies(&mut self, name: &str) -> Vec<String> {
+        let status = WaitStatus::Signaled { signal: signal(name), core_dumped: false };
+        self.event(Event::LeaderExited(status))
+    }
+
+    fn job_is_empty(&mut self) -> Vec<String> {
+        self.event(Event::JobEmpty)
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        self.machine.outcome().exit_status(self.machine.policy, false)
+    }
+
+    fn preserved_status(&self) -> ExitStatus {
+        self.machine.outcome().exit_status(self.machine.policy, true)
+    }
+}
+
+/// `TERM+CONT` is a signal to the job that continues it, `TERM!` one to the leader alone.
+fn show(actions: &[Action]) -> Vec<String> {
+    let show_one = |action: &Action| match action {
+        Action::Finish => "finish".to_owned(),
+        Action::Signal { target, signal, and_continue } => {
+            let target = if *target == Target::Leader { "!" } else { "" };
+            let and_continue = if *and_continue { "+CONT" } else { "" };
+            format!("{signal}{target}{and_continue}")
+        }
+    };
+    actions.iter().map(show_one).collect()
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn a_command_that_ends_in_time_gives_its_status() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(29)), NOTHING);
+    assert_eq!(run.leader_exits(3), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Code(3));
+}
+
+#[test]
+fn a_death_in_time_becomes_ours() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.leader_dies("KILL"), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::KILL));
+}
+
+#[test]
+fn the_limit_starts_the_ladder_and_the_ladder_ends_with_the_job() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.leader_dies("TERM"), NOTHING, "a member may be left");
+    assert!(run.machine.awaits_empty_job());
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+    assert_eq!(run.preserved_status(), ExitStatus::Code(143));
+}
+
+#[test]
+fn a_leader_that_exits_0_after_the_limit_has_timed_out() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+    assert_eq!(run.preserved_status(), ExitStatus::Code(0));
+}
+
+#[test]
+fn a_leader_that_obeys_does_not_save_a_member_that_does_not() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.leader_dies("TERM"), NOTHING);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT, "it was not the leader that took KILL");
+}
+
+#[test]
+fn a_leader_that_takes_kill_makes_it_137() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(40)), ["TERM+CONT", "KILL"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137));
+}
+
+#[test]
+fn what_the_kernel_does_not_let_die_is_given_up() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(44)), ["TERM+CONT", "KILL"]);
+    assert_eq!(run.after(seconds(1)), ["finish"]);
+    assert!(run.machine.outcome().gave_up);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137));
+    assert_eq!(run.preserved_status(), ExitStatus::Code(137));
+}
+
+#[test]
+fn every_step_of_a_long_ladder_has_its_grace() {
+    let policy = policy("QUIT/2s/TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["QUIT+CONT"]);
+    assert_eq!(run.after(seconds(1)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["KILL"]);
+}
+
+#[test]
+fn a_ladder_without_kill_waits_as_long_as_it_takes() {
+    let policy = policy("TERM");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.machine.poll_timeout(), None);
+    assert_eq!(run.after(seconds(100_000)), NOTHING);
+}
+
+#[test]
+fn a_signal_takes_the_place_of_the_first_step() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["KILL"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT), "the user's signal ended it");
+}
+
+#[test]
+fn as_timeout_a_kill_after_a_signal_shows() {
+    let policy = Policy { kill_shows: true, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137));
+}
+
+#[test]
+fn a_command_that_handles_a_signal_gives_its_status() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.leader_exits(5), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Code(5));
+}
+
+#[test]
+fn somebody_elses_kill_is_the_commands_own_death() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::KILL));
+}
+
+#[test]
+fn a_second_signal_hurries_but_not_the_same_one_twice_delivered() {
+    let policy = policy("QUIT/20s/TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(Duration::from_millis(199)), NOTHING);
+    assert_eq!(run.receive("INT"), NOTHING, "a group and its parent both delivered it");
+    assert_eq!(run.after(Duration::from_millis(1)), NOTHING);
+    assert_eq!(run.receive("INT"), ["TERM+CONT"], "the time counts from the first");
+    assert_eq!(run.after(seconds(1)), NOTHING);
+    assert_eq!(run.receive("TERM"), ["KILL"], "another signal hurries as well");
+    assert_eq!(run.receive("INT"), NOTHING, "there is nothing beyond KILL");
+}
+
+#[test]
+fn another_signal_at_once_is_passed_on_and_hurries_nothing() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(Duration::from_millis(50)), NOTHING);
+    assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(1)), NOTHING);
+}
+
+#[test]
+fn the_first_signal_after_the_limit_is_passed_on_and_the_second_hurries() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(1)), NOTHING);
+    assert_eq!(run.receive("INT"), ["KILL"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137));
+}
+
+#[test]
+fn the_last_step_passes_signals_on() {
+    let policy = policy("TERM");
+    let mut run = Run::new(&policy);
+    for _ in 0..3 {
+        assert_eq!(run.receive("INT"), ["INT+CONT"]);
+        assert_eq!(run.after(seconds(1)), NOTHING);
+    }
+}
+
+#[test]
+fn the_limit_holds_for_what_ignores_a_signal() {
+    let policy = policy("TERM/1h/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.leader_dies("TERM"), NOTHING);
+    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+}
+
+#[test]
+fn alrm_is_the_limit() {
+    let policy = Policy { limit: None, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive("ALRM"), ["TERM+CONT"]);
+    assert_eq!(run.receive("ALRM"), NOTHING);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137), "as long as the leader lives");
+    assert_eq!(run.leader_dies("TERM"), NOTHING);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+}
+
+#[test]
+fn other_signals_are_passed_on_and_nothing_more() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    for name in [USR1, "USR2", "WINCH", "RTMIN", "CONT", "TSTP", "PIPE", "SEGV"] {
+        assert_eq!(run.receive(name), [name]);
+        assert_eq!(run.receive(name), [name], "twice is twice");
+    }
+    assert_eq!(run.after(seconds(29)), NOTHING);
+}
+
+#[test]
+fn the_ladders_own_first_signal_asks_for_the_end() {
+    let policy = policy("USR1/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive(USR1), ["USR1+CONT"]);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+}
+
+#[test]
+fn nothing_continues_what_stop_has_stopped() {
+    for (ladder, first) in
+        [("STOP/1s/KILL", "STOP"), ("CONT/1s/KILL", "CONT"), ("0/1s/KILL", "EXIT")]
+    {
+        let policy = policy(ladder);
+        let mut run = Run::new(&policy);
+        assert_eq!(run.after(seconds(30)), [first]);
+    }
+}
+
+#[test]
+fn kill_first_still_gives_a_grace_to_a_signal() {
+    let policy = policy("KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.clone().after(seconds(30)), ["KILL"]);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["KILL"]);
+}
+
+#[test]
+fn in_the_foreground_the_leader_is_all() {
+    let policy =
+        Policy { target: Target::Leader, until: Target::Leader, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    let interrupt = Event::Received(Signal::INT, Origin::Kernel);
+    assert_eq!(run.event(interrupt), NOTHING, "the terminal has told the leader itself");
+    assert_eq!(run.after(seconds(1)), NOTHING);
+    assert_eq!(run.receive(USR1), ["USR1!"]);
+    assert_eq!(run.receive("TERM"), ["KILL!"], "it was the second request");
+    assert_eq!(run.leader_dies("KILL"), ["finish"]);
+}
+
+#[test]
+fn as_timeout_without_a_grace_the_leaders_end_is_the_end() {
+    let policy = Policy { until: Target::Leader, ..policy("TERM") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert!(!run.machine.awaits_empty_job());
+    assert_eq!(run.leader_dies("TERM"), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+}
+
+#[test]
+fn a_limit_beyond_the_end_of_time_is_none() {
+    let policy = Policy { limit: Some(Duration::MAX), ..policy("TERM/10s/KILL") };
+    assert_eq!(Run::new(&policy).machine.poll_timeout(), None);
+}
+
+/// What can happen next in an enumerated run.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Event(Event),
+    Wait(Duration),
+    NextTimeout,
+}
+
+const ALPHABET: [Next; 10] = [
+    Next::Event(Event::LeaderExited(WaitStatus::Exited(0))),
+    Next::Event(Event::JobEmpty),
+    Next::Event(Event::Received(Signal::INT, Origin::Kernel)),
+    Next::Event(Event::Received(Signal::TERM, Origin::Process)),
+    Next::Event(Event::Received(Signal::CONT, Origin::Process)),
+    Next::Event(Event::Received(Signal::ALRM, Origin::Process)),
+    Next::Wait(Duration::from_millis(150)),
+    Next::Wait(Duration::from_secs(3)),
+    Next::Wait(Duration::from_secs(29)),
+    Next::NextTimeout,
+];
+
+/// What must hold after each step, and what is known of the run so far.
+#[derive(Clone)]
+struct Checked<'a> {
+    run: Run<'a>,
+    requests: usize,
+    ladder_began: Option<Instant>,
+    finished: bool,
+    leader_exited: bool,
+}
+
+impl Checked<'_> {
+    fn step(&mut self, next: Next, path: &[usize]) {
+        let actions = match next {
+            Next::Event(event) => {
+                self.requests += usize::from(matches!(event, Event::Received(..)));
+                if matches!(event, Event::LeaderExited(_)) {
+                    if self.leader_exited {
+                        return;
+                    }
+                    self.leader_exited = true;
+                }
+                let running = self.run.machine.state == State::Running;
+                let actions = self.run.machine.handle_event(self.run.now, event);
+                if running && matches!(event, Event::Received(..)) {
+                    self.ladder_began.get_or_insert(self.run.now);
+                }
+                self.check_actions(&actions, path);
+                return self.check_state(path);
+            }
+            Next::Wait(duration) => self.wait(self.run.now + duration, path),
+            Next::NextTimeout => match self.run.machine.poll_timeout() {
+                Some(at) => self.wait(at, path),
+                None => return,
+            },
+        };
+        self.check_actions(&actions, path);
+        self.check_state(path);
+    }
+
+    fn wait(&mut self, until: Instant, path: &[usize]) -> Vec<Action> {
+        while let Some(at) = self.run.machine.poll_timeout().filter(|at| *at < until) {
+            // A spurious wake-up just before the time changes nothing.
+            let before = self.run.machine.clone();
+            let early = at.checked_sub(Duration::from_nanos(1)).unwrap().max(self.run.now);
+            if early < at {
+                assert_eq!(self.run.machine.handle_timeout(early), [], "{path:?}");
+                assert!(self.run.machine == before, "a spurious wake-up has changed {path:?}");
+            }
+            self.run.now = at.max(self.run.now);
+            self.ladder_began.get_or_insert(self.run.now);
+            let actions = self.run.machine.handle_timeout(self.run.now);
+            self.check_actions(&actions, path);
+        }
+        self.run.now = until;
+        self.ladder_began.get_or_insert(self.run.now);
+        self.run.machine.handle_timeout(until)
+    }
+
+    fn check_actions(&mut self, actions: &[Action], path: &[usize]) {
+        assert!(!self.finished || actions.is_empty(), "something after the end: {path:?}");
+        for action in actions {
+            match action {
+                Action::Finish => self.finished = true,
+                Action::Signal { signal: Signal::KILL, .. } => {
+                    let policy = self.run.machine.policy;
+                    let grace = policy.ladder.first().grace;
+                    let in_time = policy.ladder.first().signal == Signal::KILL
+                        || self.ladder_began.is_some_and(|began| self.run.now >= began + grace);
+                    assert!(in_time || self.requests >= 2, "KILL before its time: {path:?}");
+                }
+                Action::Signal { .. } => {}
+            }
+        }
+    }
+
+    fn check_state(&self, path: &[usize]) {
+        let machine = &self.run.machine;
+        assert_eq!(self.finished, matches!(machine.state, State::Done { .. }), "{path:?}");
+        if self.finished {
+            assert_eq!(machine.poll_timeout(), None, "{path:?}");
+            assert!(!machine.awaits_empty_job(), "{path:?}");
+            assert!(machine.outcome().gave_up || machine.outcome().leader.is_some(), "{path:?}");
+        }
+        let _ = self.run.exit_status();
+    }
+
+    /// With a leader that never ends, whatever came before, the ladder goes to its end.
+    fn immortal_leader_is_given_up(&self, path: &[usize]) {
+        if self.finished {
+            return;
+        }
+        let mut run = self.run.clone();
+        let mut killed = run.machine.has_killed();
+        for _ in 0..8 {
+            let Some(at) = run.machine.poll_timeout() else { break };
+            run.now = at.max(run.now);
+            killed |= run.machine.handle_timeout(run.now).contains(&Action::Signal {
+                target: run.machine.policy.target,
+                signal: Signal::KILL,
+                and_continue: false,
+            });
+        }
+        assert!(killed, "KILL never came: {path:?}");
+        assert!(run.machine.outcome().gave_up, "it waits for ever: {path:?}");
+    }
+}
+
+fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: &mut usize) {
+    *count += 1;
+    checked.immortal_leader_is_given_up(path);
+    if depth == 0 {
+        return;
+    }
+    for (index, next) in ALPHABET.iter().enumerate() {
+        path.push(index);
+        let mut checked = checked.clone();
+        checked.step(*next, path);
+        enumerate(&checked, depth - 1, path, count);
+        path.pop();
+    }
+}
+
+#[test]
+fn whatever_happens_the_rules_hold() {
+    const DEPTH: usize = 5;
+    let foreground =
+        Policy { target: Target::Leader, until: Target::Leader, ..policy("TERM/10s/KILL") };
+    let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
+    for policy in [
+        policy("TERM/10s/KILL"),
+        policy("KILL"),
+        policy("INT/1s/TERM/2s/KILL"),
+        foreground,
+        stand_in,
+    ] {
+        let checked = Checked {
+            run: Run::new(&policy),
+            requests: 0,
+            ladder_began: None,
+            finished: false,
+            leader_exited: false,
+        };
+        let mut count = 0;
+        enumerate(&checked, DEPTH, &mut Vec::new(), &mut count);
+        assert_eq!(count, (0..=DEPTH).map(|depth| ALPHABET.len().pow(depth as u32)).sum());
+    }
+}
