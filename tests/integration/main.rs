@@ -1,1 +1,9 @@
+//! End-to-end tests: the real program over real processes. One file a theme.
+//!
+//! `cargo test` passes on a machine that has nothing but Rust, git, sh and bash. What needs more
+//! says so and is skipped there; with `GRPKILL_TEST_ALL=1`, as CI sets it, it is required.
 
+mod harness;
+
+mod job;
+mod smoke;

@@ -1,0 +1,237 @@
+//! Who is ended: the group, and every descendant in our session, until nothing of it is alive.
+
+use std::process::Command;
+
+use crate::harness::{
+    PROGRAM, as_timeout, assert_gone, children, find_program, fixture, grpkill_timeout, run,
+    signal_process, start, state, wait_gone, wait_until,
+};
+
+/// Long enough for a command to be as the test wants it; the fixtures say when they are, and where
+/// the limit should pass before that, the test fails.
+const LIMIT: &str = "1";
+
+/// A grace for what will not use it.
+const SHORT_GRACE: [&str; 2] = ["-k", "0.3"];
+
+/// A grace that nothing may need: the watchdog comes first.
+const LONG_GRACE: [&str; 2] = ["-k", "100"];
+
+fn shell(script: &str) -> [&str; 3] {
+    ["sh", "-c", script]
+}
+
+/// A member that ignores TERM beside a leader that does not.
+const DEAF_MEMBER: &str = "(trap '' TERM; exec sleep 1000) & echo member $!; exec sleep 1000";
+
+#[test]
+fn a_leader_that_obeys_does_not_save_a_member_that_does_not() {
+    let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(DEAF_MEMBER)));
+    let member = run.wait_pid("member");
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_gone(member);
+    let finished = run.finish();
+    assert!(finished.stderr.contains("ended by TERM, KILL in "), "{}", finished.stderr);
+}
+
+/// Control: a timeout that looks at its own child alone leaves the member.
+#[test]
+fn as_timeout_the_end_of_the_command_is_the_end() {
+    let mut run = start(as_timeout().arg(LIMIT).args(shell(DEAF_MEMBER)));
+    let member = run.wait_pid("member");
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_eq!(state(member), Some('S'));
+    signal_process(member, libc::SIGKILL);
+    wait_gone(member);
+}
+
+#[test]
+fn as_timeout_with_a_grace_the_kill_reaches_the_whole_job() {
+    let mut run = start(as_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(DEAF_MEMBER)));
+    let member = run.wait_pid("member");
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_gone(member);
+}
+
+#[test]
+fn a_leader_that_exits_0_on_term_has_timed_out() {
+    let script = "trap 'exit 0' TERM; sleep 1000 & wait";
+    assert_eq!(run(grpkill_timeout().arg(LIMIT).args(shell(script))).code, 124);
+    assert_eq!(run(grpkill_timeout().args(["-p", LIMIT]).args(shell(script))).code, 0);
+}
+
+#[test]
+fn five_generations_that_ignore_term() {
+    let mut run =
+        start(grpkill_timeout().args(SHORT_GRACE).args([LIMIT, &fixture(), "generations", "5"]));
+    let generations: Vec<i32> = (0..5).map(|_| run.wait_pid("generation")).collect();
+    run.wait_ready();
+    assert_eq!(run.wait_exit().code(), Some(137));
+    generations.into_iter().for_each(assert_gone);
+}
+
+#[test]
+fn three_hundred_members_that_ignore_term() {
+    let mut run =
+        start(grpkill_timeout().args(SHORT_GRACE).args(["5", &fixture(), "members", "300"]));
+    run.wait_ready();
+    let members = children(children(run.pid())[0]);
+    assert_eq!(members.len(), 300);
+    assert_eq!(run.wait_exit().code(), Some(124), "the leader obeys");
+    members.into_iter().for_each(assert_gone);
+}
+
+#[test]
+fn jobs_of_a_job_control_shell() {
+    let script = "set -m; (trap '' TERM; exec sleep 1000) & echo job $!; \
+                  sleep 1000 & echo job $!; echo ready; wait";
+    let mut run = start(grpkill_timeout().args(SHORT_GRACE).args([LIMIT, "bash", "-c", script]));
+    let jobs = [run.wait_pid("job"), run.wait_pid("job")];
+    run.wait_ready();
+    assert_eq!(run.wait_exit().code(), Some(124));
+    jobs.into_iter().for_each(assert_gone);
+}
+
+#[test]
+fn what_an_inner_timeout_has_put_into_a_group_of_its_own() {
+    let coreutils = find_program("timeout").map(|path| path.display().to_string());
+    for inner in coreutils.into_iter().chain([PROGRAM.to_owned()]) {
+        let script =
+            format!("{inner} 1000 sh -c 'trap \"\" TERM; echo inner $$; echo ready; sleep 1000'");
+        let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(&script)));
+        let inner = run.wait_pid("inner");
+        run.wait_ready();
+        run.wait_exit();
+        assert_gone(inner);
+    }
+}
+
+#[test]
+fn ourselves_inside_another_timeout() {
+    let mut command = as_timeout();
+    command.args([LIMIT, PROGRAM, "1000"]).args(shell("echo inner $$; exec sleep 1000"));
+    let mut run = start(&mut command);
+    let inner = run.wait_pid("inner");
+    assert_eq!(run.finish().code, 124);
+    assert_gone(inner);
+}
+
+#[test]
+fn a_stopped_leader_is_continued() {
+    let finished = run(grpkill_timeout().args(LONG_GRACE).arg(LIMIT).args(shell("kill -STOP $$")));
+    assert_eq!(finished.code, 124);
+    assert!(finished.stderr.contains("ended by TERM in"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_stopped_member_that_ignores_term_is_killed() {
+    let script = "(trap '' TERM; sh -c 'kill -STOP $PPID'; exec sleep 1000) & \
+                  echo member $!; wait";
+    let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(script)));
+    let member = run.wait_pid("member");
+    wait_until("the member never stopped", || state(member) == Some('T'));
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_gone(member);
+}
+
+/// The end of file, for which `finish` waits, is the proof: each link of the relay holds the pipe.
+#[test]
+fn a_relay_that_forks_and_exits_without_end() {
+    for how in ["inside", "outside"] {
+        let script =
+            format!("{} relay {how} & trap '' TERM; while :; do sleep 0.1; done", fixture());
+        let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(&script)));
+        run.wait_ready();
+        let finished = run.finish();
+        assert_eq!(finished.code, 137);
+        assert!(!finished.stderr.contains("still there"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_member_whose_main_thread_has_ended() {
+    let script = format!("{} thread-outlives-main & exec sleep 1000", fixture());
+    let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(&script)));
+    run.wait_ready();
+    let finished = run.finish();
+    assert_eq!(finished.code, 124);
+    assert!(finished.stderr.contains("TERM, KILL in"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_leader_that_has_left_its_group() {
+    let mut run =
+        start(grpkill_timeout().args(LONG_GRACE).args([LIMIT, &fixture(), "leave-group"]));
+    run.wait_ready();
+    let finished = run.finish();
+    assert_eq!(finished.code, 124);
+    assert!(finished.stderr.contains("ended by TERM in"), "{}", finished.stderr);
+}
+
+/// Its parent, not we, gets the SIGCHLD of such a child; were we not woken by its end, we would
+/// sit out the grace.
+#[test]
+fn a_member_whose_parent_is_detached_wakes_us_at_its_end() {
+    let mut run = start(grpkill_timeout().args(LONG_GRACE).args([
+        LIMIT,
+        &fixture(),
+        "session-leader-with-child",
+    ]));
+    let detached = run.wait_pid("detached");
+    let child = run.wait_pid("child");
+    run.wait_ready();
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_ne!(state(child), Some('S'));
+    assert_eq!(state(detached), Some('S'), "a session of its own is not of the job");
+    signal_process(detached, libc::SIGKILL);
+}
+
+#[test]
+fn a_zombie_under_a_living_parent_is_reaped_with_it() {
+    let mut run =
+        start(grpkill_timeout().args(SHORT_GRACE).args([LIMIT, &fixture(), "unreaped-child"]));
+    let zombie = run.wait_pid("zombie");
+    run.wait_ready();
+    assert_eq!(run.wait_exit().code(), Some(137));
+    assert_gone(zombie);
+}
+
+#[test]
+fn a_command_that_is_killed_before_it_runs() {
+    for _ in 0..20 {
+        assert_eq!(run(grpkill_timeout().args(["1ns", "sleep", "1000"])).code, 124);
+    }
+}
+
+#[test]
+fn without_kill_we_wait_as_long_as_it_takes() {
+    let script = "trap 'trap \"\" TERM; echo term; read line; exit 5' TERM; \
+                  while :; do sleep 0.01; done";
+    let mut run = start(grpkill_timeout().args(["-k", "0", LIMIT]).args(shell(script)));
+    run.wait_for("term");
+    run.say("go\n");
+    assert_eq!(run.finish().code, 124);
+}
+
+#[test]
+fn in_the_foreground_only_the_command_is_signalled() {
+    let script = "sleep 1000 & echo member $!; exec sleep 1000";
+    let mut run = start(grpkill_timeout().args(["-f", LIMIT]).args(shell(script)));
+    let member = run.wait_pid("member");
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_eq!(state(member), Some('S'));
+    signal_process(member, libc::SIGKILL);
+}
+
+/// Control: `assert_gone` sees a process that is there, and a zombie.
+#[test]
+fn what_is_there_is_not_gone() {
+    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = child.id().cast_signed();
+    assert!(std::panic::catch_unwind(|| assert_gone(pid)).is_err());
+    child.kill().unwrap();
+    wait_until("it does not die", || state(pid) == Some('Z'));
+    assert!(std::panic::catch_unwind(|| assert_gone(pid)).is_err());
+    child.wait().unwrap();
+    assert_gone(pid);
+}
