@@ -29,7 +29,7 @@ use crate::signal::Signal;
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 struct Args {
-    /// Send KILL this long after the first signal; 0 never does [default: 10s]
+    /// Send KILL this much later; 0 never [default: 10s]
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     kill_after: Option<OsString>,
 
@@ -37,7 +37,7 @@ struct Args {
     #[arg(short, long, value_name = "SIGNAL", allow_hyphen_values = true)]
     signal: Option<OsString>,
 
-    /// Send these signals, this far apart, e.g. QUIT/2s/TERM/10s/KILL
+    /// Send these instead, e.g. QUIT/2s/TERM/10s/KILL
     #[arg(
         long,
         value_name = "LADDER",
@@ -46,15 +46,15 @@ struct Args {
     )]
     escalate: Option<OsString>,
 
-    /// Leave the command in our process group, and signal nothing but it
+    /// Make no process group; signal COMMAND alone
     #[arg(short, long)]
     foreground: bool,
 
-    /// Return the command's status even when it timed out
+    /// Return COMMAND's status even at the limit
     #[arg(short, long)]
     preserve_status: bool,
 
-    /// Say each signal that is sent or received, and what the run has cost
+    /// Say each signal, and what the run has cost
     #[arg(short, long, overrides_with = "quiet")]
     verbose: bool,
 
@@ -62,7 +62,7 @@ struct Args {
     #[arg(short, long, overrides_with = "verbose")]
     quiet: bool,
 
-    /// Use colour: auto, always or never
+    /// auto, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: Color,
 

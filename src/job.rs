@@ -17,9 +17,12 @@ use crate::procfs::{Pid, Proc};
 use crate::record::{Recipient, Sent, Survivor};
 use crate::signal::Signal;
 use crate::status::{self, WaitStatus};
-use crate::sys::process::{self, PidFd};
 use crate::sys::spawn::{ExecError, Leader};
 use crate::sys::wait::{self, Children};
+use crate::sys::{
+    self,
+    process::{self, PidFd},
+};
 
 /// How often we look at a job that is being ended without being woken: a process can leave the job
 /// by setsid(2), and that wakes nobody.
@@ -28,6 +31,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The same after KILL, when what has forked out of the way meanwhile is to be found, and where the
 /// kernel cannot wake us at the end of a process that is not our child.
 const LOOK_OFTEN: Duration = Duration::from_millis(100);
+
+/// How long children that end faster than they can be reaped may keep us from looking at the clock
+/// and at our signals.
+const TURN: Duration = Duration::from_millis(5);
 
 /// The processes that a run has started.
 #[derive(Debug)]
@@ -42,6 +49,7 @@ pub struct Job {
     session: Pid,
     witness: Option<Witness>,
     look_at: Option<Instant>,
+    more_to_reap: bool,
 }
 
 /// A process of the job that was alive when we looked: as long as it is, nobody needs to look for
@@ -70,8 +78,7 @@ impl Strangers {
             return Self::default();
         }
         let own_pid = process::own_pid();
-        let descendants =
-            trusted_proc().and_then(|proc| proc.settled_descendants(own_pid, |_| true));
+        let descendants = trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true));
         let descendants = descendants.unwrap_or_default();
         let children = descendants.iter().filter(|stat| stat.ppid == own_pid);
         let groups = descendants.iter().map(|stat| stat.pgid).chain([process::own_group()]);
@@ -104,6 +111,7 @@ impl Job {
             session: process::own_session(),
             witness: None,
             look_at: None,
+            more_to_reap: false,
         }
     }
 
@@ -142,21 +150,23 @@ impl Job {
         if let Some(leader) = &self.leader {
             let alone = target == Target::Leader;
             for signal in signals().filter(|_| !alone) {
-                let error = leader.signal_group(signal).err().map(Errno::desc);
+                let error = leader.signal_group(signal).err().map(sys::reason);
                 sent.push(Sent { signal, to: Recipient::Group, pid: leader.pid(), error });
             }
             for signal in signals().filter(|_| alone || leader.has_left_group()) {
-                let error = leader.signal(signal).err().map(Errno::desc);
+                let error = leader.signal(signal).err().map(sys::reason);
                 sent.push(Sent { signal, to: Recipient::Leader, pid: leader.pid(), error });
             }
         }
         if target == Target::Job {
             let group = self.leader.as_ref().map(Leader::pid);
-            let members = self.members().unwrap_or_default();
+            // Zombies would only be in the way: a storm of short-lived children leaves thousands.
+            self.reap_orphans();
+            let members = self.members();
             let outside = |member: &&Stat| Some(member.pgid) != group && Some(member.pid) != group;
             for member in members.iter().filter(outside) {
                 for signal in signals() {
-                    let error = self.signal_member(member, signal).err().map(Errno::desc);
+                    let error = self.signal_member(member, signal).err().map(sys::reason);
                     sent.push(Sent { signal, to: Recipient::Process, pid: member.pid, error });
                 }
             }
@@ -184,13 +194,17 @@ impl Job {
         }
     }
 
-    /// The processes of the job that are alive. `None` where they cannot be seen.
-    fn members(&self) -> Option<Vec<Stat>> {
-        let proc = self.proc()?;
+    /// What descends from us and from no stranger. `None` where it cannot be seen.
+    fn descendants(&self) -> Option<Vec<Stat>> {
         let is_ours = |child: &Stat| !self.strangers.include(child, self.leader_pid);
-        let mut members = proc.settled_descendants(process::own_pid(), is_ours)?;
+        self.proc()?.descendants(process::own_pid(), is_ours)
+    }
+
+    /// The processes of the job that are alive, as far as one look shows them.
+    fn members(&self) -> Vec<Stat> {
+        let mut members = self.descendants().unwrap_or_default();
         members.retain(|stat| self.is_live_member(stat));
-        Some(members)
+        members
     }
 
     fn is_live_member(&self, stat: &Stat) -> bool {
@@ -202,35 +216,45 @@ impl Job {
 
     /// Whether nothing of the job is alive. Reaps what can be reaped. After KILL (`killed`) it also
     /// kills again what it finds: a process may have forked while it was being looked at.
-    pub fn is_empty(&mut self, now: Instant, killed: bool) -> bool {
+    ///
+    /// One look, however the job changes under it: the caller has a clock to watch.
+    pub fn is_empty(&mut self, killed: bool) -> bool {
         if killed && self.leader_status.is_some() {
             // The group will not be signalled again, and its number need not be kept.
             self.leader = self.leader.take().and_then(|leader| leader.reap().err());
         }
+        let now = Instant::now();
+        let due = self.look_at.is_none_or(|at| at <= now);
         self.reap_orphans();
         if wait::peek_any() == Ok(Children::None) {
             return true;
         }
-        let due = self.look_at.is_none_or(|at| at <= now);
         if !due && self.witness_lives() {
             return false;
         }
-        let Some(members) = self.members() else {
+        let Some(seen) = self.descendants() else {
             // Children are all we know of; whether they are of the job we cannot tell.
             self.look_at = Some(now + LOOK);
             return false;
         };
+        let members = || seen.iter().filter(|stat| self.is_live_member(stat));
         if killed {
-            for member in &members {
+            for member in members() {
                 let _ = self.signal_member(member, Signal::KILL);
             }
         }
         // The youngest is likely to be the last.
-        let Some(last) = members.into_iter().next_back() else {
-            return true;
-        };
-        self.watch(now, killed, last);
-        false
+        if let Some(last) = members().next_back().cloned() {
+            self.watch(now, killed, last);
+            return false;
+        }
+        // What was moving between the lists while we looked shows itself now.
+        let identity = |stat: &Stat| (stat.pid, stat.start);
+        let again = self.descendants().unwrap_or_default();
+        let settled = again.iter().map(identity).eq(seen.iter().map(identity))
+            && !again.iter().any(|stat| self.is_live_member(stat));
+        self.look_at = Some(now);
+        settled
     }
 
     fn watch(&mut self, now: Instant, killed: bool, stat: Stat) {
@@ -253,13 +277,16 @@ impl Job {
         self.witness.as_ref()?.end.as_ref().map(AsFd::as_fd)
     }
 
-    /// When to ask [`Job::is_empty`] again at the latest.
+    /// When to reap again, or to ask [`Job::is_empty`], at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.look_at
+        if self.more_to_reap { Some(Instant::now()) } else { self.look_at }
     }
 
-    /// Reaps the dead children that are neither the leader nor strangers.
-    pub fn reap_orphans(&self) {
+    /// Reaps the dead children that are neither the leader nor strangers, for one turn; what is
+    /// left then makes [`Job::poll_timeout`] come at once.
+    pub fn reap_orphans(&mut self) {
+        let turn_ends = Instant::now() + TURN;
+        self.more_to_reap = false;
         if self.strangers.pids.is_empty() {
             loop {
                 match wait::peek_any() {
@@ -269,6 +296,10 @@ impl Job {
                     // The leader's zombie hides whatever has ended besides.
                     Ok(Children::Ended(_)) => break,
                     _ => return,
+                }
+                if Instant::now() > turn_ends {
+                    self.more_to_reap = true;
+                    break;
                 }
             }
         }
@@ -288,8 +319,8 @@ impl Job {
     /// Those of whom a signal went to `target` and that are alive all the same.
     pub fn survivors(&self, target: Target) -> Vec<Survivor> {
         let Some(proc) = self.proc() else { return vec![] };
-        let members = self.members().unwrap_or_default().into_iter();
-        members
+        self.members()
+            .into_iter()
             .filter(|member| target == Target::Job || member.pid == self.leader_pid)
             .map(|stat| Survivor {
                 uid: proc.uid(stat.pid),

@@ -88,7 +88,9 @@ fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
             };
         }
     };
-    if let Some(line) = text::ended(&plan.command, plan.policy.limit, &record) {
+    if plan.wording == text::Wording::Own
+        && let Some(line) = text::ended(&plan.command, plan.policy.limit, &record)
+    {
         console.notice(&line);
     }
     for line in text::survivors(&record.survivors) {

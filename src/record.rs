@@ -22,7 +22,7 @@ pub struct Received {
 }
 
 /// A signal that was sent, or that could not be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// The signal.
     pub signal: Signal,
@@ -31,7 +31,7 @@ pub struct Sent {
     /// The process, or the group's id.
     pub pid: Pid,
     /// Why it did not arrive, in words.
-    pub error: Option<&'static str>,
+    pub error: Option<String>,
 }
 
 /// What a signal was sent to.

@@ -28,6 +28,10 @@ const REST: Duration = Duration::from_millis(10);
 const BLIND: &str =
     "cannot read /proc: nothing but the process group of the command could be ended";
 
+/// How many signals are taken before we look at the clock again: whoever floods us with them shall
+/// not postpone the limit.
+const SIGNALS_PER_TURN: usize = 32;
+
 /// Why there was no run.
 #[derive(Debug)]
 pub enum RunError {
@@ -46,9 +50,8 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start { doing, cause } => {
-                // The number that std adds to the text is of no use to the reader.
                 let errno = cause.raw_os_error().map(Errno::from_raw);
-                let cause = errno.map_or_else(|| cause.to_string(), |e| e.desc().to_owned());
+                let cause = errno.map_or_else(|| cause.to_string(), sys::reason);
                 write!(f, "cannot {doing}: {cause}")
             }
             Self::Exec(command, error) => {
@@ -125,7 +128,8 @@ impl<'a> Supervisor<'a> {
     fn run(mut self) -> Result<Record, RunError> {
         while !self.finished {
             self.wait();
-            let signals: Vec<Received> = std::iter::from_fn(|| self.inbox.next()).collect();
+            let signals = std::iter::from_fn(|| self.inbox.next());
+            let signals: Vec<Received> = signals.take(SIGNALS_PER_TURN).collect();
             // The command's end comes first: what ended in time has not timed out.
             if let Some(status) = self.job.leader_exit() {
                 if let Some(error) = self.job.exec_error() {
@@ -149,8 +153,7 @@ impl<'a> Supervisor<'a> {
 
     /// Waits until something may have happened.
     fn wait(&self) {
-        let look_at = self.job.poll_timeout().filter(|_| self.machine.awaits_empty_job());
-        let until = self.machine.poll_timeout().into_iter().chain(look_at).min();
+        let until = self.machine.poll_timeout().into_iter().chain(self.job.poll_timeout()).min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
         ready.extend(self.job.end_of_witness().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
@@ -205,7 +208,7 @@ impl<'a> Supervisor<'a> {
     fn look_after_job(&mut self) {
         if !self.machine.awaits_empty_job() {
             self.job.reap_orphans();
-        } else if self.job.is_empty(Instant::now(), self.machine.has_killed()) {
+        } else if self.job.is_empty(self.machine.has_killed()) {
             self.happened(Event::JobEmpty);
         }
     }

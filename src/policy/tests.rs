@@ -371,7 +371,7 @@ fn a_limit_beyond_the_end_of_time_is_none() {
 enum Next {
     Event(Event),
     Wait(Duration),
-    NextTimeout,
+    UntilTimeout,
 }
 
 const ALPHABET: [Next; 10] = [
@@ -384,7 +384,7 @@ const ALPHABET: [Next; 10] = [
     Next::Wait(Duration::from_millis(150)),
     Next::Wait(Duration::from_secs(3)),
     Next::Wait(Duration::from_secs(29)),
-    Next::NextTimeout,
+    Next::UntilTimeout,
 ];
 
 /// What must hold after each step, and what is known of the run so far.
@@ -417,7 +417,7 @@ impl Checked<'_> {
                 return self.check_state(path);
             }
             Next::Wait(duration) => self.wait(self.run.now + duration, path),
-            Next::NextTimeout => match self.run.machine.poll_timeout() {
+            Next::UntilTimeout => match self.run.machine.poll_timeout() {
                 Some(at) => self.wait(at, path),
                 None => return,
             },

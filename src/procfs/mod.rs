@@ -61,9 +61,19 @@ impl Proc {
     }
 
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(1024);
-        File::open(self.root.join(path))?.read_to_end(&mut bytes)?;
-        Ok(bytes)
+        const CHUNK: usize = 4096;
+        let mut file = File::open(self.root.join(path))?;
+        let mut bytes = Vec::new();
+        // `read_to_end` would first ask for a size, which the files of procfs do not have.
+        loop {
+            let length = bytes.len();
+            bytes.resize(length + CHUNK, 0);
+            let read = file.read(&mut bytes[length..])?;
+            bytes.truncate(length + read);
+            if read == 0 {
+                return Ok(bytes);
+            }
+        }
     }
 }
 

@@ -11,45 +11,26 @@ impl Proc {
     /// The processes below `ancestor`, itself left out, parents before their children. A child of
     /// `ancestor` for which `is_ours` is false is left out with all below it.
     ///
-    /// Costs a few file reads for each descendant. Where the kernel has no lists of children
+    /// Costs two file reads for each descendant. Where the kernel has no lists of children
     /// (`CONFIG_PROC_CHILDREN`), it reads a file of each process on the machine instead. `None`
     /// means that neither could be read.
     ///
-    /// What forks or loses its parent meanwhile can be missed, see [`Proc::settled_descendants`].
+    /// This is one look, and what loses its parent meanwhile can be missed: it moves from a list
+    /// that is still to be read to one that was. Who needs to be sure looks again until it sees
+    /// the same twice.
     pub fn descendants(&self, ancestor: Pid, is_ours: impl Fn(&Stat) -> bool) -> Option<Vec<Stat>> {
         if let Some(children) = self.children(ancestor) {
-            return Some(self.walk(children, |parent| self.children(parent), is_ours));
+            return Some(self.walk(children, |parent| self.children_of(parent), is_ours));
         }
         let by_parent = self.children_by_parent()?;
-        let children_of = |parent| Some(by_parent.get(&parent).cloned().unwrap_or_default());
-        Some(self.walk(children_of(ancestor)?, children_of, is_ours))
-    }
-
-    /// As [`Proc::descendants`], and looks again until it has seen the same processes twice: then
-    /// nothing has moved from a list not yet read to one that was read already.
-    pub fn settled_descendants(
-        &self,
-        ancestor: Pid,
-        is_ours: impl Fn(&Stat) -> bool,
-    ) -> Option<Vec<Stat>> {
-        /// A tree that never settles is alive, which is all that the caller then needs to know.
-        const LOOKS: usize = 8;
-        let mut seen = self.descendants(ancestor, &is_ours)?;
-        for _ in 0..LOOKS {
-            let again = self.descendants(ancestor, &is_ours)?;
-            let same = again.iter().map(|stat| (stat.pid, stat.start));
-            if same.eq(seen.iter().map(|stat| (stat.pid, stat.start))) {
-                return Some(again);
-            }
-            seen = again;
-        }
-        Some(seen)
+        let children_of = |pid: Pid| by_parent.get(&pid).cloned().unwrap_or_default();
+        Some(self.walk(children_of(ancestor), |parent| children_of(parent.pid), is_ours))
     }
 
     fn walk(
         &self,
         children: Vec<Pid>,
-        children_of: impl Fn(Pid) -> Option<Vec<Pid>>,
+        children_of: impl Fn(&Stat) -> Vec<Pid>,
         is_ours: impl Fn(&Stat) -> bool,
     ) -> Vec<Stat> {
         let stats = children.into_iter().filter_map(|pid| self.stat(pid));
@@ -60,8 +41,7 @@ impl Proc {
         while let Some(parent) = found.get(next) {
             // Only what lives can have children.
             if parent.is_alive() {
-                let children = children_of(parent.pid).unwrap_or_default();
-                let children = children.into_iter().filter(|pid| seen.insert(*pid));
+                let children = children_of(parent).into_iter().filter(|pid| seen.insert(*pid));
                 found.extend(children.filter_map(|pid| self.stat(pid)).collect::<Vec<_>>());
             }
             next += 1;
@@ -69,19 +49,29 @@ impl Proc {
         found
     }
 
-    /// The children of a process, of all its threads; `None` where the kernel does not list them
-    /// or the process is gone.
+    /// The children of a process of one thread; `None` where the kernel does not list them, or the
+    /// process is gone.
     pub fn children(&self, parent: Pid) -> Option<Vec<Pid>> {
-        let mut children = Vec::new();
-        let mut listed = false;
-        for thread in fs::read_dir(self.root.join(format!("{parent}/task"))).ok()? {
-            let Ok(thread) = thread else { continue };
-            let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
-            listed = true;
-            children
-                .extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<Pid>().ok()));
+        self.children_of_thread(&format!("{parent}/task/{parent}"))
+    }
+
+    /// The children of all threads of a process.
+    fn children_of(&self, parent: &Stat) -> Vec<Pid> {
+        if parent.threads == 1 {
+            return self.children(parent.pid).unwrap_or_default();
         }
-        listed.then_some(children)
+        let tasks = format!("{}/task", parent.pid);
+        let threads = fs::read_dir(self.root.join(&tasks)).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| {
+            self.children_of_thread(&format!("{tasks}/{}", thread.file_name().to_str()?))
+        });
+        lists.flatten().collect()
+    }
+
+    fn children_of_thread(&self, thread: &str) -> Option<Vec<Pid>> {
+        let list = self.read(&format!("{thread}/children")).ok()?;
+        let numbers = std::str::from_utf8(&list).ok()?.split_ascii_whitespace();
+        Some(numbers.filter_map(|number| number.parse().ok()).collect())
     }
 
     fn children_by_parent(&self) -> Option<HashMap<Pid, Vec<Pid>>> {
@@ -101,12 +91,14 @@ mod tests {
     use super::super::tests::FakeProc;
     use super::*;
 
-    /// Processes as `(pid, parent, state)`, with or without lists of children.
+    /// Processes as `(pid, parent, state)`, with or without lists of children. 11 has two threads.
     fn machine(processes: &[(Pid, Pid, char)], with_lists: bool) -> FakeProc {
         let mut proc = FakeProc::new();
         for (pid, ppid, state) in processes {
-            let stat =
-                format!("{pid} (p{pid}) {state} {ppid} 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 {pid} 0");
+            let threads = if *pid == 11 { 2 } else { 1 };
+            let stat = format!(
+                "{pid} (p) {state} {ppid} 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 {threads} 0 {pid} 0"
+            );
             proc = proc.with(&format!("{pid}/stat"), stat.as_bytes());
             proc = proc.with(&format!("{pid}/task/{pid}/stat"), b"");
             if with_lists {
@@ -142,7 +134,6 @@ mod tests {
             let fake = machine(MACHINE, with_lists);
             let proc = fake.open();
             assert_eq!(pids(proc.descendants(10, |_| true)), [11, 12, 13, 14], "{with_lists}");
-            assert_eq!(pids(proc.settled_descendants(10, |_| true)), [11, 12, 13, 14]);
             assert_eq!(pids(proc.descendants(14, |_| true)), []);
         }
     }

@@ -91,14 +91,14 @@ fn cut(text: &str, width: usize) -> String {
 /// Why and how the job was ended, if that is worth a line: always at the limit, and after a signal
 /// to us only if it took more than passing that on.
 pub fn ended(command: &[OsString], limit: Option<Duration>, record: &Record) -> Option<String> {
-    let Record { outcome, ladder, ending_took, .. } = record;
+    let Record { outcome, ladder, ending_took, elapsed, .. } = record;
     let mut sentence = show_command(command);
     sentence.push_str(": ");
     match (outcome.cause?, limit) {
-        (Cause::Limit, Some(limit)) => {
+        (Cause::Limit, Some(limit)) if elapsed.saturating_sub(*ending_took) >= limit => {
             let _ = write!(sentence, "timed out after {}", show_exact(limit));
         }
-        (Cause::Limit, None) => sentence.push_str("timed out by ALRM"),
+        (Cause::Limit, _) => sentence.push_str("timed out by ALRM"),
         (Cause::Received(_), _) if ladder.len() < 2 && !outcome.gave_up => return None,
         (Cause::Received(signal), _) => {
             let _ = write!(sentence, "interrupted by {signal}");
@@ -108,6 +108,8 @@ pub fn ended(command: &[OsString], limit: Option<Duration>, record: &Record) -> 
     if outcome.gave_up {
         let after_kill = show_measured(AFTER_KILL);
         let _ = write!(sentence, "; not all of it gone {after_kill} after {ladder}");
+    } else if ladder.is_empty() {
+        let _ = write!(sentence, "; ended by itself {} later", show_measured(*ending_took));
     } else {
         let _ = write!(sentence, "; ended by {ladder} in {}", show_measured(*ending_took));
     }

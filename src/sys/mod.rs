@@ -29,6 +29,12 @@ fn retry(mut call: impl FnMut() -> c_int) -> Result<c_int, Errno> {
     }
 }
 
+/// An error in the C library's words, without the number that Rust adds.
+pub fn reason(error: Errno) -> String {
+    let text = std::io::Error::from(error).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// Makes descendants whose parent has died our children, so that none is lost from sight,
 /// see `PR_SET_CHILD_SUBREAPER` in prctl(2).
 pub fn become_subreaper() -> Result<(), Errno> {

@@ -196,8 +196,8 @@ impl ExecError {
     }
 
     /// The cause in words.
-    pub fn cause(&self) -> &'static str {
-        self.0.desc()
+    pub fn cause(&self) -> String {
+        super::reason(self.0)
     }
 }
 

@@ -1,1 +1,1 @@
-
+//! The field cases.

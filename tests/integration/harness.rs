@@ -7,14 +7,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take. Slow machines are no failure, hangs are.
-pub const WATCHDOG: Duration = Duration::from_secs(60);
+pub const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_grpkill-timeout");
@@ -301,11 +301,4 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 pub fn is_root() -> bool {
     // SAFETY: the call takes nothing and cannot fail.
     can("root", unsafe { libc::geteuid() } == 0)
-}
-
-/// A copy of a file that others may run too.
-pub fn copy_for_all(from: impl AsRef<Path>, to: impl AsRef<Path>, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::copy(from, &to).expect("the file can be copied");
-    fs::set_permissions(&to, fs::Permissions::from_mode(mode)).expect("its mode can be set");
 }

@@ -5,5 +5,10 @@
 
 mod harness;
 
+mod inherited;
+mod input;
 mod job;
+mod privileged;
+mod signals;
 mod smoke;
+mod storm;

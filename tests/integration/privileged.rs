@@ -1,0 +1,134 @@
+//! What cannot be ended: bounded, named, and no hang. These tests need root to arrange it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{
+    PROGRAM, can, fixture, grpkill_timeout, has_program, is_root, signal_process, start, state,
+    wait_gone, wait_until,
+};
+
+fn copy(from: &str, to: &Path, mode: u32) {
+    fs::copy(from, to).expect("the file can be copied");
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).expect("its mode can be set");
+}
+
+#[test]
+fn a_member_that_we_may_not_signal_is_named() {
+    if !is_root() || !has_program("setpriv") {
+        return;
+    }
+    // Everybody can reach it, and it is not mounted with nosuid where /tmp is not.
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("grpkill-timeout");
+    copy(PROGRAM, &program, 0o755);
+    let set_user_id = directory.path().join("become-root");
+    copy(&fixture(), &set_user_id, 0o4755);
+    let script = format!("{} become-root & sleep 1000", set_user_id.display());
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.arg(&program).args(["-k", "0.2", "0.5", "sh", "-c", &script]);
+    let mut run = start(&mut command);
+    let root = run.wait_pid("root");
+    run.wait_ready();
+    assert_eq!(run.wait_exit().code(), Some(124));
+    assert_eq!(state(root), Some('S'));
+    signal_process(root, libc::SIGKILL);
+    let finished = run.finish();
+    assert!(finished.took.as_secs() >= 5, "it has not been waited for");
+    assert!(finished.stderr.contains("not all of it gone 5.0 s after TERM, KILL"), "{finished:?}");
+    let named = format!("still there: process {root} 'become-root', state S, user 0");
+    assert!(finished.stderr.contains(&named), "{named:?} is not in {finished:?}");
+}
+
+/// A control group whose processes can be frozen. In a hierarchy of the first version no signal
+/// reaches them then, KILL neither; in the unified one KILL does.
+struct Freezer {
+    directory: PathBuf,
+    switch: &'static str,
+}
+
+impl Freezer {
+    /// In the hierarchy of the freezer controller, or in the unified one.
+    fn new() -> Vec<Self> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let hierarchy = |kind: &str, controller: &str| {
+            mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find_map(|fields| {
+                let is_it = fields[2] == kind
+                    && (controller.is_empty() || fields[3].split(',').any(|o| o == controller));
+                is_it.then(|| PathBuf::from(fields[1]))
+            })
+        };
+        let first = hierarchy("cgroup", "freezer").map(|root| (root, "freezer.state"));
+        let second = hierarchy("cgroup2", "").map(|root| (root, "cgroup.freeze"));
+        let make = |(root, switch): (PathBuf, &'static str)| {
+            let directory = root.join(format!("grpkill-timeout-test-{}", std::process::id()));
+            fs::create_dir(&directory).ok()?;
+            let freezer = Self { directory, switch };
+            freezer.file(switch).exists().then_some(freezer)
+        };
+        [first, second].into_iter().flatten().filter_map(make).collect()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn is_first_version(&self) -> bool {
+        self.switch == "freezer.state"
+    }
+
+    fn thaw(&self) {
+        let word = if self.is_first_version() { "THAWED" } else { "0" };
+        fs::write(self.file(self.switch), word).expect("it can be thawed");
+    }
+
+    /// A shell line that freezes the group.
+    fn freeze_line(&self) -> String {
+        let word = if self.is_first_version() { "FROZEN" } else { "1" };
+        format!("echo {word} > {}", self.file(self.switch).display())
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        self.thaw();
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
+
+#[test]
+fn a_frozen_member_is_named() {
+    if !is_root() {
+        return;
+    }
+    let freezers = Freezer::new();
+    if !can("a control group with a freezer", !freezers.is_empty()) {
+        return;
+    }
+    for freezer in freezers {
+        let procs = freezer.file("cgroup.procs");
+        let script = format!(
+            "sleep 1000 & echo $! > {}; {}; echo member $!; echo ready; exec sleep 1000",
+            procs.display(),
+            freezer.freeze_line()
+        );
+        let mut run = start(grpkill_timeout().args(["-k", "0.2", "0.5", "sh", "-c", &script]));
+        let member = run.wait_pid("member");
+        run.wait_ready();
+        assert_eq!(run.wait_exit().code(), Some(124));
+        let survives = freezer.is_first_version();
+        assert_eq!(state(member).is_some(), survives, "{}", freezer.directory.display());
+        freezer.thaw();
+        wait_gone(member);
+        let finished = run.finish();
+        let named = format!("still there: process {member} 'sleep', state D, user 0, waits in ");
+        assert_eq!(finished.stderr.contains(&named), survives, "{named:?}: {finished:?}");
+        wait_until("the group is never empty", || {
+            fs::read_to_string(&procs).is_ok_and(|procs| procs.is_empty())
+        });
+    }
+}
