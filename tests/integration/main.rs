@@ -9,6 +9,7 @@ mod inherited;
 mod input;
 mod job;
 mod privileged;
+mod quiet;
 mod signals;
 mod smoke;
 mod storm;
