@@ -63,33 +63,46 @@ struct Witness {
 
 /// Children that we had before the command started. They belong to whoever was this process before:
 /// a shell's `sleep 9 & exec grpkill-timeout …`, or its `>(tee log)`.
-#[derive(Debug, Default)]
-pub struct Strangers {
-    pids: HashSet<Pid>,
-    /// Their process groups, and our own. An orphan of theirs becomes our child too, and is told
-    /// from the job's by its group.
-    groups: HashSet<Pid>,
+#[derive(Debug)]
+pub enum Strangers {
+    /// There are none: every child is of the job.
+    None,
+    /// There are some, and no `/proc` tells which: no child but the leader is ours for certain.
+    Unknown,
+    /// These.
+    Known {
+        /// The children.
+        pids: HashSet<Pid>,
+        /// The process groups of all below them, and our own. An orphan of theirs becomes our
+        /// child too, and is told from the job's by its group.
+        groups: HashSet<Pid>,
+    },
 }
 
 impl Strangers {
     /// Those that we have now. Costs one system call where there are none.
     pub fn note() -> Self {
         if wait::peek_any() == Ok(Children::None) {
-            return Self::default();
+            return Self::None;
         }
         let own_pid = process::own_pid();
-        let descendants = trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true));
-        let descendants = descendants.unwrap_or_default();
-        let children = descendants.iter().filter(|stat| stat.ppid == own_pid);
-        let groups = descendants.iter().map(|stat| stat.pgid).chain([process::own_group()]);
-        Self { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
+        let Some(all) = trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true)) else {
+            return Self::Unknown;
+        };
+        let children = all.iter().filter(|stat| stat.ppid == own_pid);
+        let groups = all.iter().map(|stat| stat.pgid).chain([process::own_group()]);
+        Self::Known { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
     }
 
-    /// Whether this child of ours is one of them, or an orphan that they have left us.
-    fn include(&self, child: &Stat, leader: Pid) -> bool {
-        child.pid != leader
-            && !self.pids.is_empty()
-            && (self.pids.contains(&child.pid) || self.groups.contains(&child.pgid))
+    /// Whether this child of ours, which is not the leader, is one of them or an orphan of theirs.
+    fn include(&self, child: &Stat) -> bool {
+        match self {
+            Self::None => false,
+            Self::Unknown => true,
+            Self::Known { pids, groups } => {
+                pids.contains(&child.pid) || groups.contains(&child.pgid)
+            }
+        }
     }
 }
 
@@ -196,8 +209,11 @@ impl Job {
 
     /// What descends from us and from no stranger. `None` where it cannot be seen.
     fn descendants(&self) -> Option<Vec<Stat>> {
-        let is_ours = |child: &Stat| !self.strangers.include(child, self.leader_pid);
-        self.proc()?.descendants(process::own_pid(), is_ours)
+        self.proc()?.descendants(process::own_pid(), |child| self.is_ours(child))
+    }
+
+    fn is_ours(&self, child: &Stat) -> bool {
+        child.pid == self.leader_pid || !self.strangers.include(child)
     }
 
     /// The processes of the job that are alive, as far as one look shows them.
@@ -232,6 +248,7 @@ impl Job {
         if !due && self.witness_lives() {
             return false;
         }
+        self.witness = None;
         let Some(seen) = self.descendants() else {
             // Children are all we know of; whether they are of the job we cannot tell.
             self.look_at = Some(now + LOOK);
@@ -285,33 +302,36 @@ impl Job {
     /// Reaps the dead children that are neither the leader nor strangers, for one turn; what is
     /// left then makes [`Job::poll_timeout`] come at once.
     pub fn reap_orphans(&mut self) {
-        let turn_ends = Instant::now() + TURN;
-        self.more_to_reap = false;
-        if self.strangers.pids.is_empty() {
-            loop {
-                match wait::peek_any() {
-                    Ok(Children::Ended(pid)) if pid != self.leader_pid || self.leader.is_none() => {
-                        let _ = wait::reap(pid);
-                    }
-                    // The leader's zombie hides whatever has ended besides.
-                    Ok(Children::Ended(_)) => break,
-                    _ => return,
-                }
-                if Instant::now() > turn_ends {
-                    self.more_to_reap = true;
-                    break;
-                }
-            }
+        let no_strangers = matches!(self.strangers, Strangers::None);
+        if no_strangers && self.reap_first_ones() {
+            return;
         }
         let Some(proc) = self.proc() else { return };
         for pid in proc.children(process::own_pid()).unwrap_or_default() {
-            let is_orphan = pid != self.leader_pid
-                && (self.strangers.pids.is_empty()
-                    || proc
-                        .stat(pid)
-                        .is_some_and(|c| !self.strangers.include(&c, self.leader_pid)));
-            if is_orphan {
+            let is_ours = || proc.stat(pid).is_some_and(|child| self.is_ours(&child));
+            if pid != self.leader_pid && (no_strangers || is_ours()) {
                 let _ = wait::reap(pid);
+            }
+        }
+    }
+
+    /// Reaps whatever the kernel offers first. False where that is not all: the leader's zombie
+    /// hides what has ended besides, and a turn may be too short.
+    fn reap_first_ones(&mut self) -> bool {
+        let turn_ends = Instant::now() + TURN;
+        loop {
+            match wait::peek_any() {
+                Ok(Children::Ended(pid)) if pid != self.leader_pid || self.leader.is_none() => {
+                    let _ = wait::reap(pid);
+                }
+                children => {
+                    self.more_to_reap = false;
+                    return !matches!(children, Ok(Children::Ended(_)));
+                }
+            }
+            if Instant::now() > turn_ends {
+                self.more_to_reap = true;
+                return false;
             }
         }
     }
@@ -330,7 +350,8 @@ impl Job {
             .collect()
     }
 
-    /// The end of the run: reaps the leader, and leaves whatever else there is.
+    /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a
+    /// parent that may not reap, and leaves whatever lives.
     pub fn leave(mut self) {
         if let Some(leader) = self.leader.take()
             && let Err(alive) = leader.reap()
@@ -338,5 +359,6 @@ impl Job {
             // Only after KILL did not help; the drop sends it once more.
             drop(alive);
         }
+        self.reap_orphans();
     }
 }

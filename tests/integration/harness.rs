@@ -121,6 +121,11 @@ impl Running {
         signal_process(self.pid(), signal);
     }
 
+    /// Makes the limit pass now, see the manual on `SIGALRM`.
+    pub fn limit_passes(&self) {
+        self.signal(libc::SIGALRM);
+    }
+
     /// Writes to its standard input.
     pub fn say(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("its standard input is open");
@@ -251,6 +256,11 @@ pub fn state(pid: i32) -> Option<char> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let state = status.lines().find_map(|line| line.strip_prefix("State:"))?;
     state.trim().chars().next()
+}
+
+/// Whether a process is there and not a zombie.
+pub fn is_alive(pid: i32) -> bool {
+    state(pid).is_some_and(|state| state != 'Z')
 }
 
 /// Asserts that nothing has this pid, not even a zombie.

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    PROGRAM, WATCHDOG, fixture, grpkill_timeout, has_program, is_root, run, signal_process, start,
-    state, wait_gone,
+    PROGRAM, Running, WATCHDOG, fixture, grpkill_timeout, has_program, is_alive, is_root, run,
+    signal_process, start, wait_gone,
 };
 
 /// What `fixture view` writes, when started by a shell line in which `@` stands for it, or for it
@@ -140,16 +140,27 @@ fn a_standard_error_that_nobody_reads_holds_nobody_up() {
     assert_eq!(child.wait().unwrap().code(), Some(124));
 }
 
+/// Lines `NAME PID`, which several processes say in any order.
+fn wait_pids(run: &mut Running, count: usize) -> Vec<(String, i32)> {
+    let mut line = || {
+        let line = run.wait_for("");
+        let (name, pid) = line.split_once(' ').expect("a name and a pid");
+        (name.to_owned(), pid.parse().expect("a pid"))
+    };
+    (0..count).map(|_| line()).collect()
+}
+
 /// `sleep & exec grpkill-timeout …`: the sleep is our child, and none of our business.
 #[test]
 fn children_that_we_had_before_are_left_alone() {
     let script = "sleep 1000 & echo stranger $!; (exec sh -c 'sleep 1000 & echo stranger $!; wait') & \
-                  echo stranger $!; exec \"$0\" -k 0.3 1 sh -c 'trap \"\" TERM; sleep 1000'";
+                  echo stranger $!; exec \"$0\" -k 0.3 0 sh -c 'trap \"\" TERM; echo command $$; sleep 1000'";
     let mut run = start(Command::new("bash").args(["-c", script, PROGRAM]));
-    let strangers = [run.wait_pid("stranger"), run.wait_pid("stranger"), run.wait_pid("stranger")];
+    let said = wait_pids(&mut run, 4);
+    run.limit_passes();
     assert_eq!(run.wait_exit().code(), Some(137));
-    for stranger in strangers {
-        assert_eq!(state(stranger), Some('S'), "a stranger was hit");
+    for (_, stranger) in said.into_iter().filter(|(name, _)| name == "stranger") {
+        assert!(is_alive(stranger), "a stranger was hit");
         signal_process(stranger, libc::SIGKILL);
     }
 }
@@ -158,21 +169,15 @@ fn children_that_we_had_before_are_left_alone() {
 #[test]
 fn the_orphans_of_strangers_are_left_alone() {
     let script = "sh -c 'sleep 1000 & echo orphan $!; wait' & echo stranger $!; \
-                  exec \"$0\" -k 0.3 1 sh -c 'trap \"\" TERM; sleep 1000'";
+                  exec \"$0\" -k 0.3 0 sh -c 'trap \"\" TERM; echo command $$; sleep 1000'";
     let mut run = start(Command::new("bash").args(["-c", script, PROGRAM]));
-    let (mut orphan, mut stranger) = (0, 0);
-    // Two processes say these lines, in any order.
-    for _ in 0..2 {
-        let line = run.wait_for("");
-        match line.split_once(' ') {
-            Some(("orphan", pid)) => orphan = pid.parse().unwrap(),
-            Some(("stranger", pid)) => stranger = pid.parse().unwrap(),
-            _ => panic!("{line}"),
-        }
-    }
+    let said = wait_pids(&mut run, 3);
+    let pid_of = |wanted| said.iter().find(|(name, _)| name == wanted).expect("it was said").1;
+    let (orphan, stranger) = (pid_of("orphan"), pid_of("stranger"));
     signal_process(stranger, libc::SIGKILL);
+    run.limit_passes();
     assert_eq!(run.wait_exit().code(), Some(137));
-    assert_eq!(state(orphan), Some('S'), "a stranger was hit");
+    assert!(is_alive(orphan), "a stranger was hit");
     signal_process(orphan, libc::SIGKILL);
     wait_gone(orphan);
 }

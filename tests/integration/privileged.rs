@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::{
-    PROGRAM, can, fixture, grpkill_timeout, has_program, is_root, signal_process, start, state,
-    wait_gone, wait_until,
+    PROGRAM, can, fixture, grpkill_timeout, has_program, is_alive, is_root, signal_process, start,
+    state, wait_gone, wait_until,
 };
 
 fn copy(from: &str, to: &Path, mode: u32) {
@@ -30,12 +30,13 @@ fn a_member_that_we_may_not_signal_is_named() {
     let script = format!("{} become-root & sleep 1000", set_user_id.display());
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    command.arg(&program).args(["-k", "0.2", "0.5", "sh", "-c", &script]);
+    command.arg(&program).args(["-k", "0.2", "0", "sh", "-c", &script]);
     let mut run = start(&mut command);
     let root = run.wait_pid("root");
     run.wait_ready();
+    run.limit_passes();
     assert_eq!(run.wait_exit().code(), Some(124));
-    assert_eq!(state(root), Some('S'));
+    assert!(is_alive(root));
     signal_process(root, libc::SIGKILL);
     let finished = run.finish();
     assert!(finished.took.as_secs() >= 5, "it has not been waited for");
@@ -116,9 +117,10 @@ fn a_frozen_member_is_named() {
             procs.display(),
             freezer.freeze_line()
         );
-        let mut run = start(grpkill_timeout().args(["-k", "0.2", "0.5", "sh", "-c", &script]));
+        let mut run = start(grpkill_timeout().args(["-k", "0.2", "0", "sh", "-c", &script]));
         let member = run.wait_pid("member");
         run.wait_ready();
+        run.limit_passes();
         assert_eq!(run.wait_exit().code(), Some(124));
         let survives = freezer.is_first_version();
         assert_eq!(state(member).is_some(), survives, "{}", freezer.directory.display());
