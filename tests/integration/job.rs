@@ -155,7 +155,7 @@ fn a_stopped_member_that_ignores_term_is_killed() {
 fn a_relay_that_forks_and_exits_without_end() {
     for how in ["inside", "outside"] {
         let script =
-            format!("{} relay {how} & trap '' TERM; while :; do sleep 0.1; done", fixture());
+            format!("trap '' TERM; {} relay {how} & while :; do sleep 0.1; done", fixture());
         let mut run = start(grpkill_timeout().args(SHORT_GRACE).arg(LIMIT).args(shell(&script)));
         run.wait_ready();
         run.limit_passes();
