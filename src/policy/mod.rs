@@ -187,10 +187,15 @@ impl<'a> Machine<'a> {
             // The leader belongs to the job, so this is a mistake of the caller; we only wait.
             (_, Event::JobEmpty) => vec![],
             (_, Event::Received(Signal::ALRM, _)) => self.limit_passed(now),
-            (_, Event::Received(signal, origin)) if self.policy.is_request_to_end(signal) => {
-                self.asked_to_end(now, signal, origin)
+            // The terminal has told the whole group, and with it a leader that is in ours: what it
+            // makes of Ctrl-C is its own business, as without us.
+            (_, Event::Received(_, Origin::Kernel)) if self.policy.target == Target::Leader => {
+                vec![]
             }
-            (_, Event::Received(signal, origin)) => self.pass_on(signal, origin),
+            (_, Event::Received(signal, _)) if self.policy.is_request_to_end(signal) => {
+                self.asked_to_end(now, signal)
+            }
+            (_, Event::Received(signal, _)) => vec![self.send(signal)],
         }
     }
 
@@ -252,7 +257,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn asked_to_end(&mut self, now: Instant, signal: Signal, origin: Origin) -> Vec<Action> {
+    fn asked_to_end(&mut self, now: Instant, signal: Signal) -> Vec<Action> {
         let before = self.last_request.replace((signal, now));
         let recent = before.filter(|(_, at)| now.duration_since(*at) < SAME_REQUEST);
         match (self.state, recent) {
@@ -268,9 +273,9 @@ impl<'a> Machine<'a> {
             }
             (State::Running, _) => {
                 self.enter_step(now, Cause::Received(signal), 0);
-                self.pass_on(signal, origin)
+                vec![self.send(signal)]
             }
-            _ => self.pass_on(signal, origin),
+            _ => vec![self.send(signal)],
         }
     }
 
@@ -303,12 +308,6 @@ impl<'a> Machine<'a> {
         let of_job = self.policy.target == Target::Job;
         let and_continue = of_job && !pointless && self.policy.is_of_ladder(signal);
         Action::Signal { target: self.policy.target, signal, and_continue }
-    }
-
-    /// A leader in our own group has had what the terminal sends to the group: once is enough.
-    fn pass_on(&self, signal: Signal, origin: Origin) -> Vec<Action> {
-        let has_had_it = self.policy.target == Target::Leader && origin == Origin::Kernel;
-        if has_had_it { vec![] } else { vec![self.send(signal)] }
     }
 
     fn finish(&mut self, gave_up: bool) -> Vec<Action> {
