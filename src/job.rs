@@ -16,7 +16,7 @@ use crate::procfs::stat::Stat;
 use crate::procfs::{Pid, Proc};
 use crate::record::{Recipient, Sent, Survivor};
 use crate::signal::Signal;
-use crate::status::{self, WaitStatus};
+use crate::status::WaitStatus;
 use crate::sys::spawn::{ExecError, Leader};
 use crate::sys::wait::{self, Children};
 use crate::sys::{
@@ -144,8 +144,8 @@ impl Job {
         }
         self.leader_status = match self.leader.as_ref()?.peek() {
             Ok(status) => status,
-            // ECHILD: the kernel has thrown the status away. There is nothing left to wait for.
-            Err(_) => Some(status::LOST),
+            // ECHILD: it is not our child any more, and there is nothing left to wait for.
+            Err(_) => Some(WaitStatus::Lost),
         };
         self.leader_status
     }

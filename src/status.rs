@@ -15,6 +15,8 @@ pub enum WaitStatus {
         /// Whether it left a core file.
         core_dumped: bool,
     },
+    /// Nobody can tell: somebody else has reaped it.
+    Lost,
 }
 
 impl WaitStatus {
@@ -28,12 +30,13 @@ impl WaitStatus {
         match self {
             Self::Exited(code) => code,
             Self::Signaled { signal, .. } => code_of(signal),
+            Self::Lost => FAILED,
         }
     }
 }
 
-/// Stands for the status of a command that somebody else has reaped: nobody knows it any more.
-pub const LOST: WaitStatus = WaitStatus::Exited(125);
+/// What we return when it is we who failed.
+const FAILED: u8 = 125;
 
 /// 128+N.
 pub fn code_of(signal: Signal) -> u8 {
@@ -55,7 +58,7 @@ impl ExitStatus {
     /// The limit has passed.
     pub const TIMED_OUT: Self = Self::Code(124);
     /// We failed: bad input, or no way to start the command or to go on.
-    pub const FAILED: Self = Self::Code(125);
+    pub const FAILED: Self = Self::Code(FAILED);
     /// The command was found and could not be run.
     pub const CANNOT_RUN: Self = Self::Code(126);
     /// There is no such command.
@@ -68,6 +71,7 @@ impl From<WaitStatus> for ExitStatus {
         match status {
             WaitStatus::Exited(code) => Self::Code(code),
             WaitStatus::Signaled { signal, .. } => Self::Signal(signal),
+            WaitStatus::Lost => Self::FAILED,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::policy::{Action, Event, Machine, Target};
 use crate::record::{Received, Record};
 use crate::report::text;
 use crate::signal::Signal;
+use crate::status::WaitStatus;
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{ExecError, Spawn, SpawnError};
 use crate::sys::{self, process, wait};
@@ -135,6 +136,9 @@ impl<'a> Supervisor<'a> {
                 if let Some(error) = self.job.exec_error() {
                     self.job.leave();
                     return Err(RunError::Exec(self.plan.command[0].clone(), error));
+                }
+                if status == WaitStatus::Lost {
+                    self.console.error("somebody else has reaped the command: its status is lost");
                 }
                 self.happened(Event::LeaderExited(status));
             }

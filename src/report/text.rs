@@ -194,6 +194,7 @@ pub fn usage(status: Option<WaitStatus>, elapsed: Duration, usage: &Usage) -> St
         Some(WaitStatus::Exited(code)) => format!("exited with {code}"),
         Some(WaitStatus::Signaled { signal, core_dumped: false }) => format!("killed by {signal}"),
         Some(WaitStatus::Signaled { signal, .. }) => format!("killed by {signal}, core dumped"),
+        Some(WaitStatus::Lost) => "ended, nobody knows how,".to_owned(),
         None => "not ended".to_owned(),
     };
     let Usage { user, system, max_rss_kib } = usage;

@@ -100,7 +100,11 @@ impl Inbox {
         // SAFETY: the set is initialised. nix asks for care because it may hold signals that its
         // own enum does not name; we never iterate over it.
         let set = unsafe { SigSet::from_sigset_t_unchecked(set) };
-        set.thread_block()?;
+        // SAFETY: the set is initialised, and there is no other thread. nix would not notice an
+        // error here.
+        Errno::result(unsafe {
+            libc::sigprocmask(libc::SIG_BLOCK, set.as_ref(), std::ptr::null_mut())
+        })?;
         if inherited.ignores(Signal::CHLD) {
             set_disposition(Signal::CHLD, libc::SIG_DFL);
         }
