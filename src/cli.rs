@@ -168,9 +168,10 @@ fn plan(preset: Preset, typed: Args) -> Result<Plan> {
         let default = if is_timeout { Duration::ZERO } else { DEFAULT_GRACE };
         Ladder::new(signal.unwrap_or(Signal::TERM), grace.unwrap_or(default))
     };
-    let target = if typed.foreground { Target::Leader } else { Target::Job };
+    let kill_target = if typed.foreground { Target::Leader } else { Target::Job };
+    let target = if is_timeout && !typed.foreground { Target::Group } else { kill_target };
     let escalates = typed.kill_after.is_some() || typed.escalate.is_some();
-    let until = if is_timeout && !escalates { Target::Leader } else { target };
+    let until = if is_timeout && !escalates { Target::Leader } else { kill_target };
     let verbosity = match (typed.verbose, typed.quiet) {
         (true, _) => Verbosity::Verbose,
         (_, true) => Verbosity::Quiet,
@@ -180,7 +181,7 @@ fn plan(preset: Preset, typed: Args) -> Result<Plan> {
     let limit = (!limit.is_zero()).then_some(limit);
     Ok(Plan {
         command,
-        policy: Policy { limit, ladder, target, until, kill_shows: is_timeout },
+        policy: Policy { limit, ladder, target, kill_target, until, kill_shows: is_timeout },
         preserve_status: typed.preserve_status,
         verbosity,
         color: typed.color,

@@ -87,7 +87,7 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
     let strangers = Strangers::note();
     let leader = Spawn {
         command: &plan.command,
-        own_group: plan.policy.target == Target::Job,
+        own_group: plan.policy.target != Target::Leader,
         freed_signals: &freed_signals,
         parent_death_signal: parent_death_signal.unwrap_or(Signal::NULL),
     }
@@ -223,7 +223,7 @@ impl<'a> Supervisor<'a> {
         }
         let outcome = self.machine.outcome();
         let survivors =
-            if outcome.gave_up { self.job.survivors(self.plan.policy.target) } else { vec![] };
+            if outcome.gave_up { self.job.survivors(self.plan.policy.kill_target) } else { vec![] };
         self.job.leave();
         Record {
             outcome,

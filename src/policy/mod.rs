@@ -37,8 +37,10 @@ pub struct Policy {
     pub limit: Option<Duration>,
     /// The escalation.
     pub ladder: Ladder,
-    /// Who gets the signals.
+    /// Who gets the signals that can be handled.
     pub target: Target,
+    /// Who gets KILL.
+    pub kill_target: Target,
     /// Whose end ends a ladder that has begun.
     pub until: Target,
     /// A leader that KILL had to end after a signal to us makes the status 137, as timeout(1)
@@ -64,6 +66,8 @@ impl Policy {
 pub enum Target {
     /// The group, and each descendant outside of it that is still in our session.
     Job,
+    /// The group alone: what is in another one hears of it from its own supervisor, if at all.
+    Group,
     /// The command's own process alone.
     Leader,
 }
@@ -305,9 +309,13 @@ impl<'a> Machine<'a> {
     /// stopped by the user's wish, in a shell that waits for it, and as timeout(1) has it stays so.
     fn send(&self, signal: Signal) -> Action {
         let pointless = [Signal::NULL, Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal);
-        let of_job = self.policy.target == Target::Job;
-        let and_continue = of_job && !pointless && self.policy.is_of_ladder(signal);
-        Action::Signal { target: self.policy.target, signal, and_continue }
+        let target = match signal {
+            Signal::KILL => self.policy.kill_target,
+            _ => self.policy.target,
+        };
+        let and_continue =
+            target != Target::Leader && !pointless && self.policy.is_of_ladder(signal);
+        Action::Signal { target, signal, and_continue }
     }
 
     fn finish(&mut self, gave_up: bool) -> Vec<Action> {

@@ -19,9 +19,16 @@ fn policy(ladder: &str) -> Policy {
         limit: Some(seconds(30)),
         ladder: Ladder::parse(ladder).unwrap(),
         target: Target::Job,
+        kill_target: Target::Job,
         until: Target::Job,
         kill_shows: false,
     }
+}
+
+/// The same with `--foreground`.
+fn in_the_foreground() -> Policy {
+    let leader = Target::Leader;
+    Policy { target: leader, kill_target: leader, until: leader, ..policy("TERM/10s/KILL") }
 }
 
 /// A machine and its clock.
@@ -80,12 +87,17 @@ impl<'a> Run<'a> {
     }
 }
 
-/// `TERM+CONT` is a signal to the job that continues it, `TERM!` one to the leader alone.
+/// `TERM+CONT` is a signal to the job that continues it, `TERM*` one to the group alone, `TERM!` one
+/// to the leader alone.
 fn show(actions: &[Action]) -> Vec<String> {
     let show_one = |action: &Action| match action {
         Action::Finish => "finish".to_owned(),
         Action::Signal { target, signal, and_continue } => {
-            let target = if *target == Target::Leader { "!" } else { "" };
+            let target = match target {
+                Target::Job => "",
+                Target::Group => "*",
+                Target::Leader => "!",
+            };
             let and_continue = if *and_continue { "+CONT" } else { "" };
             format!("{signal}{target}{and_continue}")
         }
@@ -339,8 +351,7 @@ fn kill_first_still_gives_a_grace_to_a_signal() {
 
 #[test]
 fn in_the_foreground_the_leader_is_all() {
-    let policy =
-        Policy { target: Target::Leader, until: Target::Leader, ..policy("TERM/10s/KILL") };
+    let policy = in_the_foreground();
     let mut run = Run::new(&policy);
     let interrupt = Event::Received(Signal::INT, Origin::Kernel);
     assert_eq!(run.event(interrupt), NOTHING, "the terminal has told the leader itself");
@@ -349,6 +360,14 @@ fn in_the_foreground_the_leader_is_all() {
     assert_eq!(run.receive("TERM"), ["TERM!"]);
     assert_eq!(run.after(seconds(10)), ["KILL!"]);
     assert_eq!(run.leader_dies("KILL"), ["finish"]);
+}
+
+#[test]
+fn as_timeout_only_kill_leaves_the_group() {
+    let policy = Policy { target: Target::Group, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.receive(USR1), ["USR1*"]);
+    assert_eq!(run.after(seconds(40)), ["TERM*+CONT", "KILL"]);
 }
 
 #[test]
@@ -485,7 +504,7 @@ impl Checked<'_> {
             let Some(at) = run.machine.poll_timeout() else { break };
             run.now = at.max(run.now);
             killed |= run.machine.handle_timeout(run.now).contains(&Action::Signal {
-                target: run.machine.policy.target,
+                target: run.machine.policy.kill_target,
                 signal: Signal::KILL,
                 and_continue: false,
             });
@@ -513,8 +532,7 @@ fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: 
 #[test]
 fn whatever_happens_the_rules_hold() {
     const DEPTH: usize = 5;
-    let foreground =
-        Policy { target: Target::Leader, until: Target::Leader, ..policy("TERM/10s/KILL") };
+    let foreground = in_the_foreground();
     let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
     for policy in [
         policy("TERM/10s/KILL"),

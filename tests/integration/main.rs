@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod compat;
 mod inherited;
 mod input;
 mod job;
