@@ -170,7 +170,7 @@ fn plan(preset: Preset, typed: Args) -> Result<Plan> {
     };
     let kill_target = if typed.foreground { Target::Leader } else { Target::Job };
     let target = if is_timeout && !typed.foreground { Target::Group } else { kill_target };
-    let escalates = typed.kill_after.is_some() || typed.escalate.is_some();
+    let escalates = ladder.step(1).is_some();
     let until = if is_timeout && !escalates { Target::Leader } else { kill_target };
     let verbosity = match (typed.verbose, typed.quiet) {
         (true, _) => Verbosity::Verbose,

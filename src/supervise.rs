@@ -173,7 +173,9 @@ impl<'a> Supervisor<'a> {
         if received.signal == Signal::CHLD || received.pid == process::own_pid() {
             return;
         }
-        self.details.extend(self.plan.wording.received(received));
+        if self.console.is_verbose() {
+            self.details.extend(self.plan.wording.received(received));
+        }
         self.happened(Event::Received(received.signal, received.origin));
     }
 
@@ -188,7 +190,10 @@ impl<'a> Supervisor<'a> {
                 Action::Signal { target, signal, and_continue } => {
                     let now = Instant::now();
                     let sent = self.job.signal(target, signal, and_continue);
-                    self.details.extend(self.plan.wording.sent(&self.plan.command, signal, &sent));
+                    if self.console.is_verbose() {
+                        let wording = self.plan.wording;
+                        self.details.extend(wording.sent(&self.plan.command, signal, &sent));
+                    }
                     let ends = self.machine.outcome().cause.is_some()
                         && signal != Signal::NULL
                         && self.plan.policy.is_of_ladder(signal);
@@ -218,10 +223,11 @@ impl<'a> Supervisor<'a> {
     }
 
     fn end(self) -> Record {
-        if self.machine.outcome().cause.is_some() && !self.job.can_see() {
+        let outcome = self.machine.outcome();
+        let whole_job = self.plan.policy.until == Target::Job;
+        if whole_job && outcome.cause.is_some() && !self.job.can_see() {
             self.console.error(BLIND);
         }
-        let outcome = self.machine.outcome();
         let survivors =
             if outcome.gave_up { self.job.survivors(self.plan.policy.kill_target) } else { vec![] };
         self.job.leave();

@@ -38,13 +38,15 @@ fn a_leader_that_obeys_does_not_save_a_member_that_does_not() {
 /// Control: a timeout that looks at its own child alone leaves the member.
 #[test]
 fn as_timeout_the_end_of_the_command_is_the_end() {
-    let mut run = start(as_timeout().arg(LIMIT).args(shell(DEAF_MEMBER)));
-    let member = run.wait_pid("member");
-    run.limit_passes();
-    assert_eq!(run.wait_exit().code(), Some(124));
-    assert!(is_alive(member));
-    signal_process(member, libc::SIGKILL);
-    wait_gone(member);
+    for options in [&[][..], &["-k", "0"]] {
+        let mut run = start(as_timeout().args(options).arg(LIMIT).args(shell(DEAF_MEMBER)));
+        let member = run.wait_pid("member");
+        run.limit_passes();
+        assert_eq!(run.wait_exit().code(), Some(124));
+        assert!(is_alive(member));
+        signal_process(member, libc::SIGKILL);
+        wait_gone(member);
+    }
 }
 
 #[test]
