@@ -140,9 +140,12 @@ pub fn show_exact(duration: Duration) -> impl fmt::Display {
     humantime::format_duration(duration)
 }
 
-/// A duration that was measured, with as many digits as are worth reading: `12 ms`, `10.3 s`.
+/// A duration that was measured, with as many digits as are worth reading: `0.6 ms`, `12 ms`,
+/// `10.3 s`.
 pub fn show_measured(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
+    if duration < Duration::from_millis(10) {
+        format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+    } else if duration < Duration::from_secs(1) {
         format!("{} ms", duration.as_millis())
     } else if duration < Duration::from_mins(1) {
         format!("{:.1} s", duration.as_secs_f64())
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_measured_duration_is_short() {
-        assert_eq!(show_measured(Duration::from_micros(900)), "0 ms");
+        assert_eq!(show_measured(Duration::from_micros(900)), "0.9 ms");
         assert_eq!(show_measured(Duration::from_millis(12)), "12 ms");
         assert_eq!(show_measured(Duration::from_millis(10_340)), "10.3 s");
         assert_eq!(show_measured(Duration::from_millis(61_900)), "1m 1s");
