@@ -353,12 +353,20 @@ impl Job {
     /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a
     /// parent that may not reap, and leaves whatever lives.
     pub fn leave(mut self) {
-        if let Some(leader) = self.leader.take()
-            && let Err(alive) = leader.reap()
-        {
+        let lost = self.leader_status == Some(WaitStatus::Lost);
+        let leader = self.leader.take();
+        if lost && self.is_our_child(self.leader_pid) {
+            // waitid fails, and still the process is ours: its drop kills the group.
+            drop(leader);
+        } else if let Some(Err(alive)) = leader.map(Leader::reap) {
             // Only after KILL did not help; the drop sends it once more.
             drop(alive);
         }
         self.reap_orphans();
+    }
+
+    fn is_our_child(&self, pid: Pid) -> bool {
+        let stat = self.proc().and_then(|proc| proc.stat(pid));
+        stat.is_some_and(|stat| stat.ppid == process::own_pid())
     }
 }

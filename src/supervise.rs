@@ -138,7 +138,7 @@ impl<'a> Supervisor<'a> {
                     return Err(RunError::Exec(self.plan.command[0].clone(), error));
                 }
                 if status == WaitStatus::Lost {
-                    self.console.error("somebody else has reaped the command: its status is lost");
+                    self.console.error("cannot wait for the command: its status is lost");
                 }
                 self.happened(Event::LeaderExited(status));
             }

@@ -43,8 +43,9 @@ pub fn write_stderr(mut bytes: &[u8], patience: Duration) -> bool {
         let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
         match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None) {
             Err(Errno::EINTR) => continue,
-            Ok(1..) => {}
-            _ => return false,
+            Ok(0) => return false,
+            // Where poll fails, the line matters more than the small danger of waiting for it.
+            _ => {}
         }
         match nix::unistd::write(fd, &bytes[..bytes.len().min(NEVER_BLOCKS)]) {
             Ok(written) => bytes = &bytes[written..],

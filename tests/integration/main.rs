@@ -6,6 +6,7 @@
 mod harness;
 
 mod compat;
+mod faults;
 mod inherited;
 mod input;
 mod job;

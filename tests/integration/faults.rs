@@ -1,0 +1,36 @@
+//! System calls that fail: fatal before the command has started, and afterwards the job is ended
+//! all the same. The end of file, for which `run` waits, proves that nothing of it is left.
+
+use std::process::Command;
+
+use crate::harness::{PROGRAM, has_program, run};
+
+/// What fails and when, as strace(1) spells it; the status; and what is said.
+const FAULTS: &[(&str, i32, &str)] = &[
+    ("signalfd4:error=EMFILE", 125, "cannot receive signals: Too many open files"),
+    ("prctl:error=EPERM", 125, "cannot become a subreaper: Operation not permitted"),
+    ("pipe2:error=EMFILE", 125, "cannot open a pipe: Too many open files"),
+    ("clone:error=EAGAIN", 125, "cannot fork: Resource temporarily unavailable"),
+    ("ppoll:error=EINTR:when=1..50", 137, "ended by TERM, KILL in"),
+    ("ppoll:error=ENOMEM", 137, "ended by TERM, KILL in"),
+    ("waitid:error=EINTR:when=1..5", 137, "ended by TERM, KILL in"),
+    ("waitid:error=ECHILD", 125, "cannot wait for the command: its status is lost"),
+    ("getpgid:error=ESRCH", 137, "ended by TERM, KILL in"),
+    ("pidfd_open:error=ENOSYS", 137, "ended by TERM, KILL in"),
+];
+
+#[test]
+fn the_job_is_ended_whatever_fails() {
+    if !has_program("strace") {
+        return;
+    }
+    let script = "trap '' TERM; sleep 1000 & sleep 1000";
+    for (fault, code, expected) in FAULTS {
+        let mut command = Command::new("strace");
+        command.args(["-qq", "-o", "/dev/null", "-e", &format!("inject={fault}")]);
+        command.args([PROGRAM, "-k", "0.2", "0.3", "sh", "-c", script]);
+        let finished = run(&mut command);
+        assert_eq!(finished.code, *code, "{fault}: {finished:?}");
+        assert!(finished.stderr.contains(expected), "{fault}: {finished:?}");
+    }
+}
