@@ -1,0 +1,171 @@
+//! Every sequence of events to a depth, and what must hold after each.
+
+use super::*;
+
+/// What can happen next in an enumerated run.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Event(Event),
+    Wait(Duration),
+    UntilTimeout,
+}
+
+const ALPHABET: [Next; 10] = [
+    Next::Event(Event::LeaderExited(WaitStatus::Exited(0))),
+    Next::Event(Event::JobEmpty),
+    Next::Event(Event::Received(Signal::INT, Origin::Kernel)),
+    Next::Event(Event::Received(Signal::TERM, Origin::Process)),
+    Next::Event(Event::Received(Signal::CONT, Origin::Process)),
+    Next::Event(Event::Received(Signal::ALRM, Origin::Process)),
+    Next::Wait(Duration::from_millis(150)),
+    Next::Wait(Duration::from_secs(3)),
+    Next::Wait(Duration::from_secs(29)),
+    Next::UntilTimeout,
+];
+
+/// What must hold after each step, and what is known of the run so far.
+#[derive(Clone)]
+struct Checked<'a> {
+    run: Run<'a>,
+    requests: usize,
+    ladder_began: Option<Instant>,
+    finished: bool,
+    leader_exited: bool,
+}
+
+impl Checked<'_> {
+    fn step(&mut self, next: Next, path: &[usize]) {
+        let actions = match next {
+            Next::Event(event) => {
+                self.requests += usize::from(matches!(event, Event::Received(..)));
+                if matches!(event, Event::LeaderExited(_)) {
+                    if self.leader_exited {
+                        return;
+                    }
+                    self.leader_exited = true;
+                }
+                let running = self.run.machine.state == State::Running;
+                let actions = self.run.machine.handle_event(self.run.now, event);
+                if running && matches!(event, Event::Received(..)) {
+                    self.ladder_began.get_or_insert(self.run.now);
+                }
+                self.check_actions(&actions, path);
+                return self.check_state(path);
+            }
+            Next::Wait(duration) => self.wait(self.run.now + duration, path),
+            Next::UntilTimeout => match self.run.machine.poll_timeout() {
+                Some(at) => self.wait(at, path),
+                None => return,
+            },
+        };
+        self.check_actions(&actions, path);
+        self.check_state(path);
+    }
+
+    fn wait(&mut self, until: Instant, path: &[usize]) -> Vec<Action> {
+        while let Some(at) = self.run.machine.poll_timeout().filter(|at| *at < until) {
+            // A spurious wake-up just before the time changes nothing.
+            let before = self.run.machine.clone();
+            let early = at.checked_sub(Duration::from_nanos(1)).unwrap().max(self.run.now);
+            if early < at {
+                assert_eq!(self.run.machine.handle_timeout(early), [], "{path:?}");
+                assert!(self.run.machine == before, "a spurious wake-up has changed {path:?}");
+            }
+            self.run.now = at.max(self.run.now);
+            self.ladder_began.get_or_insert(self.run.now);
+            let actions = self.run.machine.handle_timeout(self.run.now);
+            self.check_actions(&actions, path);
+        }
+        self.run.now = until;
+        self.ladder_began.get_or_insert(self.run.now);
+        self.run.machine.handle_timeout(until)
+    }
+
+    fn check_actions(&mut self, actions: &[Action], path: &[usize]) {
+        assert!(!self.finished || actions.is_empty(), "something after the end: {path:?}");
+        for action in actions {
+            match action {
+                Action::Finish => self.finished = true,
+                Action::Signal { signal: Signal::KILL, .. } => {
+                    let policy = self.run.machine.policy;
+                    let grace = policy.ladder.first().grace;
+                    let in_time = policy.ladder.first().signal == Signal::KILL
+                        || self.ladder_began.is_some_and(|began| self.run.now >= began + grace);
+                    assert!(in_time || self.requests >= 2, "KILL before its time: {path:?}");
+                }
+                Action::Signal { .. } => {}
+            }
+        }
+    }
+
+    fn check_state(&self, path: &[usize]) {
+        let machine = &self.run.machine;
+        assert_eq!(self.finished, matches!(machine.state, State::Done { .. }), "{path:?}");
+        if self.finished {
+            assert_eq!(machine.poll_timeout(), None, "{path:?}");
+            assert!(!machine.awaits_empty_job(), "{path:?}");
+            assert!(machine.outcome().gave_up || machine.outcome().leader.is_some(), "{path:?}");
+        }
+        let _ = self.run.exit_status();
+    }
+
+    /// With a leader that never ends, whatever came before, the ladder goes to its end.
+    fn immortal_leader_is_given_up(&self, path: &[usize]) {
+        if self.finished {
+            return;
+        }
+        let mut run = self.run.clone();
+        let mut killed = run.machine.has_killed();
+        for _ in 0..8 {
+            let Some(at) = run.machine.poll_timeout() else { break };
+            run.now = at.max(run.now);
+            killed |= run.machine.handle_timeout(run.now).contains(&Action::Signal {
+                target: run.machine.policy.kill_target,
+                signal: Signal::KILL,
+                and_continue: false,
+            });
+        }
+        assert!(killed, "KILL never came: {path:?}");
+        assert!(run.machine.outcome().gave_up, "it waits for ever: {path:?}");
+    }
+}
+
+fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: &mut usize) {
+    *count += 1;
+    checked.immortal_leader_is_given_up(path);
+    if depth == 0 {
+        return;
+    }
+    for (index, next) in ALPHABET.iter().enumerate() {
+        path.push(index);
+        let mut checked = checked.clone();
+        checked.step(*next, path);
+        enumerate(&checked, depth - 1, path, count);
+        path.pop();
+    }
+}
+
+#[test]
+fn whatever_happens_the_rules_hold() {
+    const DEPTH: usize = 5;
+    let foreground = in_the_foreground();
+    let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
+    for policy in [
+        policy("TERM/10s/KILL"),
+        policy("KILL"),
+        policy("INT/1s/TERM/2s/KILL"),
+        foreground,
+        stand_in,
+    ] {
+        let checked = Checked {
+            run: Run::new(&policy),
+            requests: 0,
+            ladder_began: None,
+            finished: false,
+            leader_exited: false,
+        };
+        let mut count = 0;
+        enumerate(&checked, DEPTH, &mut Vec::new(), &mut count);
+        assert_eq!(count, (0..=DEPTH).map(|depth| ALPHABET.len().pow(depth as u32)).sum());
+    }
+}
