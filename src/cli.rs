@@ -9,12 +9,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use crate::allow::Allow;
 use crate::console::{Color, Verbosity};
 use crate::duration;
 use crate::ladder::{DEFAULT_GRACE, Ladder};
-use crate::policy::{Policy, Target};
-use crate::report::text::{Wording, show_word};
+use crate::policy::{Cause, Lingering, Policy, Target};
+use crate::record::Record;
+use crate::report::text::Wording;
+use crate::report::words::show_word;
 use crate::signal::Signal;
+use crate::status::ExitStatus;
 
 /// Run a command with a time limit, and take down all that it started.
 #[derive(Debug, Parser)]
@@ -46,6 +50,18 @@ struct Args {
     )]
     escalate: Option<OsString>,
 
+    /// What outlives COMMAND: report, kill, wait, ignore
+    #[arg(short, long, value_name = "POLICY", hide_possible_values = true)]
+    lingering: Option<Lingering>,
+
+    /// May outlive it: a command line; can be repeated
+    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
+    allow: Vec<OsString>,
+
+    /// Exit N, not 0, where COMMAND leaves descendants
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    lingering_status: Option<OsString>,
+
     /// Make no process group; signal COMMAND alone
     #[arg(short, long)]
     foreground: bool,
@@ -62,6 +78,10 @@ struct Args {
     #[arg(short, long, overrides_with = "verbose")]
     quiet: bool,
 
+    /// Append a line of JSON about the run; - is stderr
+    #[arg(long, value_name = "FILE")]
+    report: Option<OsString>,
+
     /// auto, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: Color,
@@ -75,6 +95,11 @@ const AFTER_HELP: &str = "\
 DURATION is a number and a unit: 30 (seconds), 1.5m, 2h, 1d, 500ms, 1h30m; 0 is
 no limit. When it has passed, the process group of COMMAND and every descendant
 in its session get TERM, then KILL, and we return when all of them are gone.
+
+POLICY is for descendants that are alive when COMMAND has ended, and at the
+limit for those in a session of their own: report names them and leaves them
+(the default), kill ends them, wait waits for them until the limit, ignore
+leaves them. GLOB names those that may stay, as in --allow='git maintenance*'.
 
 Exit status: the command's; 124 the limit passed; 137 it took KILL;
 125 we failed; 126 COMMAND could not be run; 127 it was not found.
@@ -94,12 +119,34 @@ pub struct Plan {
     pub policy: Policy,
     /// Whether its status is ours even after the limit.
     pub preserve_status: bool,
+    /// Who may linger.
+    pub allow: Allow,
+    /// Whether those that linger are named.
+    pub names_lingering: bool,
+    /// Our status where the command has succeeded but left somebody.
+    pub lingering_status: Option<u8>,
+    /// Where the report goes.
+    pub report: Option<OsString>,
     /// How much to say.
     pub verbosity: Verbosity,
     /// When to use colour.
     pub color: Color,
     /// Whose words to use for signals.
     pub wording: Wording,
+}
+
+impl Plan {
+    /// What we return after this run.
+    pub fn exit_status(&self, record: &Record) -> ExitStatus {
+        let outcome = record.outcome;
+        let status = outcome.exit_status(&self.policy, self.preserve_status);
+        let ended_in_time = matches!(outcome.cause, None | Some(Cause::LeaderExit));
+        let left_somebody = ended_in_time && !record.lingering.is_empty();
+        match self.lingering_status {
+            Some(code) if left_somebody && status == ExitStatus::SUCCESS => ExitStatus::Code(code),
+            _ => status,
+        }
+    }
 }
 
 /// What a command line asks for.
@@ -160,29 +207,64 @@ pub fn parse(preset: Preset, arguments: Vec<OsString>) -> Result<Request> {
 fn plan(preset: Preset, typed: Args) -> Result<Plan> {
     let (limit, command) = operands(preset, typed.operands)?;
     let is_timeout = preset == Preset::Timeout;
+    let allow = allow(&typed.allow)?;
+    let lingering_status = typed.lingering_status.as_deref().map(lingering_status).transpose()?;
+    let report = typed.report.map(report).transpose()?;
+
+    let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
+    let asked = typed.lingering.unwrap_or(default);
+    let lingering = match asked {
+        // Nobody but the command is signalled; those that it leaves are at most reported.
+        Lingering::Kill if typed.foreground => Lingering::Report,
+        // Nothing is said, and still they have to be looked for.
+        Lingering::Ignore if lingering_status.is_some() => Lingering::Report,
+        lingering => lingering,
+    };
+    let takes_all = matches!(lingering, Lingering::Kill | Lingering::Wait);
+
     let ladder = if let Some(ladder) = &typed.escalate {
         read("ladder", ladder, "--escalate", Ladder::parse)?
     } else {
         let signal = typed.signal.as_deref().map(signal).transpose()?;
         let grace = typed.kill_after.as_deref().map(grace).transpose()?;
-        let default = if is_timeout { Duration::ZERO } else { DEFAULT_GRACE };
+        // timeout(1) has none; but who asks it to take all means all.
+        let default = if is_timeout && !takes_all { Duration::ZERO } else { DEFAULT_GRACE };
         Ladder::new(signal.unwrap_or(Signal::TERM), grace.unwrap_or(default))
     };
-    let kill_target = if typed.foreground { Target::Leader } else { Target::Job };
-    let target = if is_timeout && !typed.foreground { Target::Group } else { kill_target };
-    let escalates = ladder.step(1).is_some();
-    let until = if is_timeout && !escalates { Target::Leader } else { kill_target };
+    let kill_target = match typed.foreground {
+        true => Target::Leader,
+        false if takes_all => Target::Tree,
+        false => Target::Job,
+    };
+    let target = if is_timeout && kill_target == Target::Job { Target::Group } else { kill_target };
+    let waits_for_leader = is_timeout && ladder.step(1).is_none() && kill_target == Target::Job;
+    let until = if waits_for_leader { Target::Leader } else { kill_target };
     let verbosity = match (typed.verbose, typed.quiet) {
         (true, _) => Verbosity::Verbose,
         (_, true) => Verbosity::Quiet,
-        _ if is_timeout => Verbosity::Quiet,
+        // Who asks for a policy wants to hear of it.
+        _ if is_timeout && typed.lingering.is_none() => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
+    let surveys = lingering != Lingering::Ignore || report.is_some();
     let limit = (!limit.is_zero()).then_some(limit);
     Ok(Plan {
         command,
-        policy: Policy { limit, ladder, target, kill_target, until, kill_shows: is_timeout },
+        policy: Policy {
+            limit,
+            ladder,
+            target,
+            kill_target,
+            until,
+            lingering,
+            surveys,
+            kill_shows: is_timeout,
+        },
         preserve_status: typed.preserve_status,
+        allow,
+        names_lingering: asked != Lingering::Ignore,
+        lingering_status,
+        report,
         verbosity,
         color: typed.color,
         wording: if is_timeout { Wording::Timeout } else { Wording::Own },
@@ -214,6 +296,31 @@ fn operands(preset: Preset, operands: Vec<OsString>) -> Result<(Duration, Vec<Os
         bail!("missing command after the duration {limit_shown}");
     }
     Ok((limit, command))
+}
+
+fn allow(globs: &[OsString]) -> Result<Allow> {
+    let mut allow = Allow::default();
+    for glob in globs {
+        read("glob", glob, "--allow", |glob| match glob {
+            "" => Err("expected a pattern for a command line, such as 'git maintenance*'".into()),
+            _ => allow.add(glob).map_err(|error| format!("{} at {}", error.msg, error.pos)),
+        })?;
+    }
+    Ok(allow)
+}
+
+fn lingering_status(text: &OsStr) -> Result<u8> {
+    read("status", text, "--lingering-status", |text| match text.parse() {
+        Ok(status @ 1..) if !text.starts_with('+') => Ok(status),
+        _ => Err("expected a number from 1 to 255"),
+    })
+}
+
+fn report(name: OsString) -> Result<OsString> {
+    if name.is_empty() {
+        bail!("invalid file '' for --report: expected a path, or - for standard error");
+    }
+    Ok(name)
 }
 
 fn grace(text: &OsStr) -> Result<Duration> {

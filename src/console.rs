@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::report::processes::Palette;
 use crate::sys::stdio;
 
 /// How long a reader of standard error may keep us waiting, once; then we say no more. A reader
@@ -87,6 +88,18 @@ impl Console {
         }
     }
 
+    /// The colours for what is said in more than one.
+    pub fn palette(&self) -> Palette {
+        Palette { colors: self.color.is_wanted() }
+    }
+
+    /// Writes what is not said in our name, whatever the verbosity.
+    pub fn write(&self, bytes: &[u8]) {
+        if stdio::write_stderr(bytes, self.patience.get()).is_err() {
+            self.patience.set(Duration::ZERO);
+        }
+    }
+
     fn say(&self, line: &str, style: &str) {
         let program = self.program;
         let line = if self.color.is_wanted() {
@@ -94,8 +107,6 @@ impl Console {
         } else {
             format!("{program}: {line}\n")
         };
-        if !stdio::write_stderr(line.as_bytes(), self.patience.get()) {
-            self.patience.set(Duration::ZERO);
-        }
+        self.write(line.as_bytes());
     }
 }

@@ -154,6 +154,21 @@ pub fn show_measured(duration: Duration) -> String {
     }
 }
 
+/// How old something is, with its two greatest units: `0.3 s`, `2m 5s`, `1h 30m`, `12days 4h`.
+pub fn show_age(age: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = age.as_secs();
+    let least = match seconds {
+        0..MINUTE => return format!("{:.1} s", age.as_secs_f64()),
+        MINUTE..HOUR => 1,
+        HOUR..DAY => MINUTE,
+        _ => HOUR,
+    };
+    show_exact(Duration::from_secs(seconds - seconds % least)).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +270,20 @@ mod tests {
         assert_eq!(show_measured(Duration::from_millis(12)), "12 ms");
         assert_eq!(show_measured(Duration::from_millis(10_340)), "10.3 s");
         assert_eq!(show_measured(Duration::from_millis(61_900)), "1m 1s");
+    }
+
+    #[test]
+    fn an_age_has_two_units() {
+        for (seconds, expected) in [
+            (0, "0.0 s"),
+            (59, "59.0 s"),
+            (125, "2m 5s"),
+            (3_600, "1h"),
+            (5_425, "1h 30m"),
+            (86_400 * 12 + 4 * 3_600 + 61, "12days 4h"),
+        ] {
+            assert_eq!(show_age(Duration::from_secs(seconds)), expected);
+        }
     }
 
     proptest! {

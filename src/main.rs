@@ -7,9 +7,11 @@ compile_error!("grpkill-timeout needs Linux: it is built on subreapers, pidfds a
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+mod allow;
 mod cli;
 mod console;
 mod duration;
@@ -19,16 +21,19 @@ mod policy;
 mod procfs;
 mod record;
 mod report;
+mod report_file;
 mod signal;
 mod status;
 mod supervise;
+mod survey;
 mod sys;
 
 use cli::{Plan, Preset, Request};
 use console::{Color, Console, Verbosity};
-use report::text;
+use record::Record;
+use report::{json, text};
+use report_file::ReportFile;
 use status::ExitStatus;
-use supervise::RunError;
 
 /// The entry point of C, and not of Rust: Rust's own would change what the command must find as we
 /// found it, before we could look: it ignores SIGPIPE and opens closed standard descriptors.
@@ -78,26 +83,43 @@ fn request(preset: Preset, arguments: Vec<OsString>) -> Result<Option<Box<Plan>>
 
 fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
     let console = Console::new(preset.program(), plan.verbosity, plan.color);
-    let record = match supervise::supervise(plan, &console) {
-        Ok(record) => record,
-        Err(error) => {
-            console.error(&error.to_string());
-            return match error {
-                RunError::Start { .. } => ExitStatus::FAILED,
-                RunError::Exec(_, error) => error.exit_status(),
-            };
-        }
+    let report = plan.report.as_deref().map(ReportFile::prepare);
+    let started = SystemTime::now();
+    let run = supervise::supervise(plan, &console);
+    let exit_status = match &run {
+        Ok(record) => plan.exit_status(record),
+        Err(error) => error.exit_status(),
     };
-    if plan.wording == text::Wording::Own
-        && let Some(line) = text::ended(&plan.command, plan.policy.limit, &record)
-    {
+    match &run {
+        Ok(record) => tell(plan, record, &console),
+        Err(error) => console.error(&error.to_string()),
+    }
+    if let Some(report) = report {
+        let (command, limit) = (&plan.command[..], plan.policy.limit);
+        let record = run.as_ref().ok();
+        report.write(
+            &json::line(&json::Run { command, limit, started, record, exit_status }),
+            &console,
+        );
+    }
+    exit_status
+}
+
+/// Says how the run ended, as far as the user should know.
+fn tell(plan: &Plan, record: &Record, console: &Console) {
+    let is_own = plan.wording == text::Wording::Own;
+    if is_own && let Some(line) = text::ended(&plan.command, plan.policy.limit, record) {
         console.notice(&line);
+    }
+    if plan.names_lingering
+        && let Some(lines) = text::lingering(&plan.command, record, console.palette())
+    {
+        console.notice(&lines);
     }
     for line in text::survivors(&record.survivors) {
         console.error(&line);
     }
-    if let Some(usage) = record.usage.filter(|_| plan.wording == text::Wording::Own) {
-        console.detail(&text::usage(record.outcome.leader, record.elapsed, &usage));
+    if is_own {
+        console.detail(&text::usage(record.outcome.leader, record.elapsed, &record.usage));
     }
-    record.outcome.exit_status(&plan.policy, plan.preserve_status)
 }

@@ -1,16 +1,20 @@
 //! What happened in a run, as plain data: filled in by those who do things, read by the report.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::ops::AddAssign;
+use std::time::{Duration, Instant};
 
 use crate::policy::Outcome;
 use crate::procfs::Pid;
+use crate::procfs::detail::Detail;
 use crate::procfs::stat::Stat;
 use crate::signal::{Origin, Signal};
 
 /// A signal that came to us, and from whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
+    /// When we took notice of it.
+    pub at: Instant,
     /// The signal.
     pub signal: Signal,
     /// The kernel or a process.
@@ -24,6 +28,8 @@ pub struct Received {
 /// A signal that was sent, or that could not be.
 #[derive(Clone, Debug)]
 pub struct Sent {
+    /// When.
+    pub at: Instant,
     /// The signal.
     pub signal: Signal,
     /// To whom.
@@ -41,23 +47,36 @@ pub enum Recipient {
     Group,
     /// The leader alone.
     Leader,
-    /// Another process of the job.
+    /// Another process.
     Process,
 }
 
-/// A process that is still there after KILL.
+/// A process that was there when we looked.
 #[derive(Clone, Debug)]
-pub struct Survivor {
+pub struct Process {
     /// What it is.
     pub stat: Stat,
-    /// Its real user id.
-    pub uid: Option<u32>,
-    /// The kernel function that it waits in.
-    pub wait_channel: Option<String>,
+    /// The time since its start, to a clock tick.
+    pub age: Duration,
+    /// Whether it has gone away from the command.
+    pub place: Place,
+    /// What it is doing.
+    pub detail: Detail,
 }
 
-/// What the children that we have reaped, and those that they have reaped, have used.
+/// Where a process is, as seen from the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the command's process group.
+    Group,
+    /// In another group of our session, and so still of the job.
+    Job,
+    /// In a session of its own, or another's: detached.
+    Session,
+}
+
+/// What processes have used that were reaped, with those that they have reaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Time in user mode.
     pub user: Duration,
@@ -67,19 +86,39 @@ pub struct Usage {
     pub max_rss_kib: i64,
 }
 
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.system += other.system;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
+    }
+}
+
 /// A run that is over.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// What the policy made of it.
     pub outcome: Outcome,
+    /// The process id of the command.
+    pub pid: Pid,
+    /// Its process group when it started.
+    pub pgid: Pid,
+    /// When the command started.
+    pub started: Instant,
+    /// From the start of the command to the end.
+    pub elapsed: Duration,
     /// The signals by which the job was asked or made to end, in order.
     pub ladder: Vec<Signal>,
     /// From the first of these to the end.
     pub ending_took: Duration,
-    /// From the start of the command to the end.
-    pub elapsed: Duration,
-    /// What KILL did not end.
-    pub survivors: Vec<Survivor>,
-    /// What the run has cost.
-    pub usage: Option<Usage>,
+    /// The signals that were sent, where somebody wants to know.
+    pub sent: Vec<Sent>,
+    /// The signals that came, where somebody wants to know.
+    pub received: Vec<Received>,
+    /// Who was alive when we would have returned, and is not allowed to be.
+    pub lingering: Vec<Process>,
+    /// Those whom KILL did not end.
+    pub survivors: Vec<Process>,
+    /// What the run has cost, as far as it is over.
+    pub usage: Usage,
 }

@@ -65,6 +65,16 @@ impl ExitStatus {
     pub const NOT_FOUND: Self = Self::Code(127);
 }
 
+impl ExitStatus {
+    /// The status as a shell's `$?` shows it.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => code_of(signal),
+        }
+    }
+}
+
 impl From<WaitStatus> for ExitStatus {
     /// The command's end becomes ours.
     fn from(status: WaitStatus) -> Self {

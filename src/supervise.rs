@@ -13,14 +13,16 @@ use nix::sys::time::TimeSpec;
 use crate::cli::Plan;
 use crate::console::Console;
 use crate::job::{Job, Strangers};
-use crate::policy::{Action, Event, Machine, Target};
-use crate::record::{Received, Record};
-use crate::report::text;
+use crate::policy::machine::Machine;
+use crate::policy::{Action, Awaited, Event, Target};
+use crate::record::{Place, Process, Received, Record, Sent};
+use crate::report::text::{self, Wording};
+use crate::report::words::show_word;
 use crate::signal::Signal;
-use crate::status::WaitStatus;
+use crate::status::{ExitStatus, WaitStatus};
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{ExecError, Spawn, SpawnError};
-use crate::sys::{self, process, wait};
+use crate::sys::{self, process};
 
 /// How long to rest when ppoll itself fails, so that we go on without spinning.
 const REST: Duration = Duration::from_millis(10);
@@ -32,6 +34,10 @@ const BLIND: &str =
 /// How many signals are taken before we look at the clock again: whoever floods us with them shall
 /// not postpone the limit.
 const SIGNALS_PER_TURN: usize = 32;
+
+/// How many signals of each kind are kept for the report: a flood of them must not cost memory
+/// without end.
+const MOST_NOTED: usize = 10_000;
 
 /// Why there was no run.
 #[derive(Debug)]
@@ -51,18 +57,26 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start { doing, cause } => {
-                let errno = cause.raw_os_error().map(Errno::from_raw);
-                let cause = errno.map_or_else(|| cause.to_string(), sys::reason);
-                write!(f, "cannot {doing}: {cause}")
+                write!(f, "cannot {doing}: {}", sys::io_reason(cause))
             }
             Self::Exec(command, error) => {
-                write!(f, "cannot run {}: {}", text::show_word(command), error.cause())
+                write!(f, "cannot run {}: {}", show_word(command), error.cause())
             }
         }
     }
 }
 
 impl std::error::Error for RunError {}
+
+impl RunError {
+    /// What we return.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Start { .. } => ExitStatus::FAILED,
+            Self::Exec(_, error) => error.exit_status(),
+        }
+    }
+}
 
 impl From<SpawnError> for RunError {
     fn from(SpawnError { doing, cause }: SpawnError) -> Self {
@@ -92,7 +106,7 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
         parent_death_signal: parent_death_signal.unwrap_or(Signal::NULL),
     }
     .start(inherited)?;
-    Ok(Job::new(leader, strangers))
+    Ok(Job::new(leader, strangers, plan.allow.clone()))
 }
 
 struct Supervisor<'a> {
@@ -104,6 +118,10 @@ struct Supervisor<'a> {
     started: Instant,
     ladder: Vec<Signal>,
     first_sent: Option<Instant>,
+    sent: Vec<Sent>,
+    received: Vec<Received>,
+    lingering: Vec<Process>,
+    left: Vec<Process>,
     finished: bool,
     /// What `--verbose` has to say, until there is time for it: a reader could keep us waiting.
     details: Vec<String>,
@@ -121,6 +139,10 @@ impl<'a> Supervisor<'a> {
             started,
             ladder: Vec::new(),
             first_sent: None,
+            sent: Vec::new(),
+            received: Vec::new(),
+            lingering: Vec::new(),
+            left: Vec::new(),
             finished: false,
             details: Vec::new(),
         }
@@ -143,13 +165,14 @@ impl<'a> Supervisor<'a> {
                 self.happened(Event::LeaderExited(status));
             }
             for received in signals {
-                self.received(&received);
+                self.received(received);
             }
             let actions = self.machine.handle_timeout(Instant::now());
             self.perform(actions);
             if !self.finished {
                 self.look_after_job();
             }
+            self.note_sent();
             self.say_details();
         }
         Ok(self.end())
@@ -168,13 +191,17 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn received(&mut self, received: &Received) {
+    fn received(&mut self, received: Received) {
         // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours.
         if received.signal == Signal::CHLD || received.pid == process::own_pid() {
             return;
         }
-        if self.console.is_verbose() {
-            self.details.extend(self.plan.wording.received(received));
+        if self.console.is_verbose() && self.plan.wording == Wording::Own {
+            let sender = self.job.name_of(received.pid);
+            self.details.push(text::received(&received, sender.as_deref()));
+        }
+        if self.plan.report.is_some() && self.received.len() < MOST_NOTED {
+            self.received.push(received);
         }
         self.happened(Event::Received(received.signal, received.origin));
     }
@@ -188,21 +215,38 @@ impl<'a> Supervisor<'a> {
         for action in actions {
             match action {
                 Action::Signal { target, signal, and_continue } => {
-                    let now = Instant::now();
-                    let sent = self.job.signal(target, signal, and_continue);
-                    if self.console.is_verbose() {
-                        let wording = self.plan.wording;
-                        self.details.extend(wording.sent(&self.plan.command, signal, &sent));
-                    }
-                    let ends = self.machine.outcome().cause.is_some()
-                        && signal != Signal::NULL
-                        && self.plan.policy.is_of_ladder(signal);
-                    if ends {
-                        self.first_sent.get_or_insert(now);
-                        self.ladder.push(signal);
-                    }
+                    self.signal(target, signal, and_continue);
                 }
+                Action::NoteLingering => self.lingering = self.job.survey(Target::Lingering),
+                Action::NoteLeft(target) => self.left = self.job.survey(target),
                 Action::Finish => self.finished = true,
+            }
+        }
+    }
+
+    fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
+        let now = Instant::now();
+        self.job.signal(target, signal, and_continue);
+        if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
+            self.details.push(text::sent_by_timeout(&self.plan.command, signal));
+        }
+        let ends = self.machine.outcome().cause.is_some()
+            && signal != Signal::NULL
+            && self.plan.policy.is_of_ladder(signal);
+        if ends {
+            self.first_sent.get_or_insert(now);
+            self.ladder.push(signal);
+        }
+    }
+
+    /// Takes over what the job has sent, for those who want to know.
+    fn note_sent(&mut self) {
+        for sent in self.job.take_sent() {
+            if self.console.is_verbose() && self.plan.wording == Wording::Own {
+                self.details.push(text::sent(&sent));
+            }
+            if self.plan.report.is_some() && self.sent.len() < MOST_NOTED {
+                self.sent.push(sent);
             }
         }
     }
@@ -213,31 +257,52 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Reaps what has ended besides the leader, and sees whether the job is gone.
+    /// Reaps what has ended besides the leader, and sees whether those that are awaited are gone.
     fn look_after_job(&mut self) {
-        if !self.machine.awaits_empty_job() {
-            self.job.reap_orphans();
-        } else if self.job.is_empty(self.machine.has_killed()) {
-            self.happened(Event::JobEmpty);
+        let nobody_left = match self.machine.awaited() {
+            Awaited::Nobody => {
+                self.job.reap_orphans();
+                false
+            }
+            Awaited::LastChild => Job::has_no_live_child(),
+            Awaited::All(target) => self.job.is_empty(target, self.machine.has_killed()),
+        };
+        if nobody_left {
+            self.happened(Event::NobodyLeft);
         }
     }
 
     fn end(self) -> Record {
         let outcome = self.machine.outcome();
-        let whole_job = self.plan.policy.until == Target::Job;
-        if whole_job && outcome.cause.is_some() && !self.job.can_see() {
+        let policy = &self.plan.policy;
+        let ending_took = self.first_sent.map_or(Duration::ZERO, |at| at.elapsed());
+        let elapsed = self.started.elapsed();
+        if policy.until != Target::Leader && outcome.cause.is_some() && !self.job.can_see() {
             self.console.error(BLIND);
         }
-        let survivors =
-            if outcome.gave_up { self.job.survivors(self.plan.policy.kill_target) } else { vec![] };
-        self.job.leave();
+        let pid = self.job.leader_pid();
+        let to_be_ended = |process: &Process| match policy.kill_target {
+            Target::Leader => process.stat.pid == pid,
+            Target::Job | Target::Group => process.place != Place::Session,
+            Target::Tree | Target::Lingering => true,
+        };
+        let (survivors, left): (Vec<_>, Vec<_>) =
+            self.left.into_iter().partition(|process| outcome.gave_up && to_be_ended(process));
+        let mut lingering = self.lingering;
+        lingering.extend(left);
         Record {
             outcome,
+            pid,
+            pgid: if policy.target == Target::Leader { process::own_group() } else { pid },
+            started: self.started,
+            elapsed,
             ladder: self.ladder,
-            ending_took: self.first_sent.map_or(Duration::ZERO, |at| at.elapsed()),
-            elapsed: self.started.elapsed(),
+            ending_took,
+            sent: self.sent,
+            received: self.received,
+            lingering,
             survivors,
-            usage: wait::usage(),
+            usage: self.job.leave(),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The policy on a clock that is arithmetic: scenarios that read like the manual here, and what must
 //! hold always in the module below.
 
+use std::time::Instant;
+
+use super::machine::{Machine, State};
 use super::*;
 
 mod every_sequence;
+mod lingering;
 
 const USR1: &str = "USR1";
 
@@ -23,6 +27,8 @@ fn policy(ladder: &str) -> Policy {
         target: Target::Job,
         kill_target: Target::Job,
         until: Target::Job,
+        lingering: Lingering::Ignore,
+        surveys: false,
         kill_shows: false,
     }
 }
@@ -76,8 +82,8 @@ impl<'a> Run<'a> {
         self.event(Event::LeaderExited(status))
     }
 
-    fn job_is_empty(&mut self) -> Vec<String> {
-        self.event(Event::JobEmpty)
+    fn nobody_is_left(&mut self) -> Vec<String> {
+        self.event(Event::NobodyLeft)
     }
 
     fn exit_status(&self) -> ExitStatus {
@@ -90,15 +96,19 @@ impl<'a> Run<'a> {
 }
 
 /// `TERM+CONT` is a signal to the job that continues it, `TERM*` one to the group alone, `TERM!` one
-/// to the leader alone.
+/// to the leader alone, `TERM#` one to the tree, `TERM~` one to what lingers.
 fn show(actions: &[Action]) -> Vec<String> {
     let show_one = |action: &Action| match action {
+        Action::NoteLingering => "note lingering".to_owned(),
+        Action::NoteLeft(_) => "note left".to_owned(),
         Action::Finish => "finish".to_owned(),
         Action::Signal { target, signal, and_continue } => {
             let target = match target {
                 Target::Job => "",
                 Target::Group => "*",
                 Target::Leader => "!",
+                Target::Tree => "#",
+                Target::Lingering => "~",
             };
             let and_continue = if *and_continue { "+CONT" } else { "" };
             format!("{signal}{target}{and_continue}")
@@ -132,8 +142,8 @@ fn the_limit_starts_the_ladder_and_the_ladder_ends_with_the_job() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
     assert_eq!(run.leader_dies("TERM"), NOTHING, "a member may be left");
-    assert!(run.machine.awaits_empty_job());
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.machine.awaited(), Awaited::All(Target::Job));
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
     assert_eq!(run.preserved_status(), ExitStatus::Code(143));
 }
@@ -144,7 +154,7 @@ fn a_leader_that_exits_0_after_the_limit_has_timed_out() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
     assert_eq!(run.leader_exits(0), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
     assert_eq!(run.preserved_status(), ExitStatus::Code(0));
 }
@@ -156,7 +166,7 @@ fn a_leader_that_obeys_does_not_save_a_member_that_does_not() {
     assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
     assert_eq!(run.leader_dies("TERM"), NOTHING);
     assert_eq!(run.after(seconds(10)), ["KILL"]);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT, "it was not the leader that took KILL");
 }
 
@@ -166,7 +176,7 @@ fn a_leader_that_takes_kill_makes_it_137() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(40)), ["TERM+CONT", "KILL"]);
     assert_eq!(run.leader_dies("KILL"), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::Code(137));
 }
 
@@ -175,7 +185,7 @@ fn what_the_kernel_does_not_let_die_is_given_up() {
     let policy = policy("TERM/10s/KILL");
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(44)), ["TERM+CONT", "KILL"]);
-    assert_eq!(run.after(seconds(1)), ["finish"]);
+    assert_eq!(run.after(seconds(1)), ["note left", "finish"]);
     assert!(run.machine.outcome().gave_up);
     assert_eq!(run.exit_status(), ExitStatus::Code(137));
     assert_eq!(run.preserved_status(), ExitStatus::Code(137));
@@ -209,7 +219,7 @@ fn a_signal_takes_the_place_of_the_first_step() {
     assert_eq!(run.after(seconds(9)), NOTHING);
     assert_eq!(run.after(seconds(1)), ["KILL"]);
     assert_eq!(run.leader_dies("KILL"), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT), "the user's signal ended it");
 }
 
@@ -229,7 +239,7 @@ fn a_command_that_handles_a_signal_gives_its_status() {
     let mut run = Run::new(&policy);
     assert_eq!(run.receive("INT"), ["INT+CONT"]);
     assert_eq!(run.leader_exits(5), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::Code(5));
 }
 
@@ -239,7 +249,7 @@ fn somebody_elses_kill_is_the_commands_own_death() {
     let mut run = Run::new(&policy);
     assert_eq!(run.receive("INT"), ["INT+CONT"]);
     assert_eq!(run.leader_dies("KILL"), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::KILL));
 }
 
@@ -296,7 +306,7 @@ fn the_limit_holds_for_what_ignores_a_signal() {
     assert_eq!(run.receive("INT"), ["INT+CONT"]);
     assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
     assert_eq!(run.leader_dies("TERM"), NOTHING);
-    assert_eq!(run.job_is_empty(), ["finish"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
 }
 
@@ -377,7 +387,7 @@ fn as_timeout_without_a_grace_the_leaders_end_is_the_end() {
     let policy = Policy { until: Target::Leader, ..policy("TERM") };
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
-    assert!(!run.machine.awaits_empty_job());
+    assert_eq!(run.machine.awaited(), Awaited::Nobody);
     assert_eq!(run.leader_dies("TERM"), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
 }

@@ -2,14 +2,14 @@
 //! of their own. A process that vanishes while it is looked at is normal.
 //!
 //! Everything read here answers at once, however stuck the process is: `stat`, `status`, `wchan`
-//! and the lists of children, but not `cmdline` or `environ`, which take the process's memory lock
-//! and can hang for ever.
+//! and the lists of children; but for what [`detail`] reads, a command line above all.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+pub mod detail;
 pub mod stat;
 pub mod tree;
 
@@ -61,13 +61,17 @@ impl Proc {
     }
 
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.read_at_most(path, usize::MAX)
+    }
+
+    fn read_at_most(&self, path: &str, most: usize) -> io::Result<Vec<u8>> {
         const CHUNK: usize = 4096;
         let mut file = File::open(self.root.join(path))?;
         let mut bytes = Vec::new();
         // `read_to_end` would first ask for a size, which the files of procfs do not have.
         loop {
             let length = bytes.len();
-            bytes.resize(length + CHUNK, 0);
+            bytes.resize(most.min(length.saturating_add(CHUNK)), 0);
             let read = file.read(&mut bytes[length..])?;
             bytes.truncate(length + read);
             if read == 0 {
@@ -102,6 +106,13 @@ pub(crate) mod tests {
             let path = self.directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
+            self
+        }
+
+        pub(crate) fn with_link(self, path: &str, target: &str) -> Self {
+            let path = self.directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(target, path).unwrap();
             self
         }
 

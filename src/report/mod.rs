@@ -1,4 +1,7 @@
-//! What we tell the user, as text; pure functions of what has happened.
+//! What we tell the user, as text and as JSON; pure functions of what has happened.
 #![forbid(unsafe_code)]
 
+pub mod json;
+pub mod processes;
 pub mod text;
+pub mod words;

@@ -3,90 +3,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use crate::duration::{show_exact, show_measured};
+use super::processes::{self, Palette};
+use super::words::{printable, show_command, show_line, show_word};
+use crate::duration::{show_age, show_exact, show_measured};
 use crate::policy::{AFTER_KILL, Cause};
-use crate::record::{Received, Recipient, Record, Sent, Survivor, Usage};
+use crate::record::{Process, Received, Recipient, Record, Sent, Usage};
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
-
-/// How much of a command a sentence shows, in characters.
-const COMMAND_WIDTH: usize = 60;
-
-/// How many processes a list shows.
-const MOST_PROCESSES: usize = 20;
-
-/// A command line for people: quoted where a shell would need it, without secrets, in one line of
-/// printable characters that is not too long.
-pub fn show_command(command: &[OsString]) -> String {
-    let words: Vec<String> = command.iter().map(|word| quote(&printable(word))).collect();
-    cut(&hide_passwords(&words.join(" ")), COMMAND_WIDTH)
-}
-
-/// One word of a command line, in quotes.
-pub fn show_word(word: &OsStr) -> String {
-    format!("'{}'", cut(&hide_passwords(&printable(word)), COMMAND_WIDTH))
-}
-
-/// Escapes what could move a terminal's cursor, reorder its text or is no text at all.
-fn printable(text: &OsStr) -> String {
-    let mut shown = String::new();
-    for chunk in text.as_bytes().utf8_chunks() {
-        for character in chunk.valid().chars() {
-            let reorders = matches!(character,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-            if character.is_control() || reorders {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(shown, "\\x{byte:02x}");
-        }
-    }
-    shown
-}
-
-fn quote(word: &str) -> String {
-    let plain = |c: char| !(c.is_whitespace() || "'\"`$&|;<>()*?[]#~{}!\\".contains(c));
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-/// Shows `scheme://user:password@host` as `scheme://***@host`, and the same for a lone name in a
-/// web address, which is a token more often than a name.
-fn hide_passwords(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("://") {
-        let (before, after) = rest.split_at(start + 3);
-        let end = after.find(|c: char| c.is_whitespace() || "/?#'\"\\".contains(c));
-        let authority = &after[..end.unwrap_or(after.len())];
-        shown.push_str(before);
-        rest = after;
-        if let Some((user, _)) = authority.rsplit_once('@') {
-            let is_web = before.ends_with("http://") || before.ends_with("https://");
-            if is_web || user.contains(':') {
-                shown.push_str("***");
-                rest = &after[user.len()..];
-            }
-        }
-    }
-    shown + rest
-}
-
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
-}
 
 /// Why and how the job was ended, if that is worth a line: always at the limit, and after a signal
 /// to us only if it took more than passing that on.
@@ -95,7 +20,11 @@ pub fn ended(command: &[OsString], limit: Option<Duration>, record: &Record) -> 
     let mut sentence = show_command(command);
     sentence.push_str(": ");
     match (outcome.cause?, limit) {
+        (Cause::LeaderExit, _) => return None,
         (Cause::Limit, Some(limit)) if elapsed.saturating_sub(*ending_took) >= limit => {
+            if outcome.after_exit {
+                sentence.push_str("ended, and what it has left ");
+            }
             let _ = write!(sentence, "timed out after {}", show_exact(limit));
         }
         (Cause::Limit, _) => sentence.push_str("timed out by ALRM"),
@@ -104,38 +33,68 @@ pub fn ended(command: &[OsString], limit: Option<Duration>, record: &Record) -> 
             let _ = write!(sentence, "interrupted by {signal}");
         }
     }
-    let ladder = ladder.iter().map(Signal::to_string).collect::<Vec<_>>().join(", ");
-    if outcome.gave_up {
-        let after_kill = show_measured(AFTER_KILL);
-        let _ = write!(sentence, "; not all of it gone {after_kill} after {ladder}");
-    } else if ladder.is_empty() {
-        let _ = write!(sentence, "; ended by itself {} later", show_measured(*ending_took));
-    } else {
-        let _ = write!(sentence, "; ended by {ladder} in {}", show_measured(*ending_took));
-    }
+    let ending = show_ending(outcome.gave_up, ladder, *ending_took);
+    let _ = write!(sentence, "; {ending}");
     Some(sentence)
 }
 
-/// The processes that KILL did not end, a line each.
-pub fn survivors(survivors: &[Survivor]) -> Vec<String> {
-    let mut lines: Vec<String> = survivors.iter().take(MOST_PROCESSES).map(survivor).collect();
-    if survivors.len() > MOST_PROCESSES {
-        lines.push(format!("and {} more", survivors.len() - MOST_PROCESSES));
+fn show_ending(gave_up: bool, ladder: &[Signal], took: Duration) -> String {
+    let ladder = ladder.iter().map(Signal::to_string).collect::<Vec<_>>().join(", ");
+    if gave_up {
+        format!("not all of it gone {} after {ladder}", show_measured(AFTER_KILL))
+    } else if ladder.is_empty() {
+        format!("ended by itself {} later", show_measured(took))
+    } else {
+        format!("ended by {ladder} in {}", show_measured(took))
     }
+}
+
+/// The processes that KILL did not end, a line each.
+pub fn survivors(survivors: &[Process]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        survivors.iter().take(processes::MOST_SHOWN).map(survivor).collect();
+    lines.extend(processes::and_more(survivors.len()));
     lines
 }
 
-fn survivor(survivor: &Survivor) -> String {
-    let Survivor { stat, uid, wait_channel } = survivor;
+fn survivor(process: &Process) -> String {
+    let Process { stat, detail, .. } = process;
     let name = show_word(OsStr::new(&stat.name));
     let mut line = format!("still there: process {} {name}, state {}", stat.pid, stat.state);
-    if let Some(uid) = uid {
+    if let Some(uid) = detail.uid {
         let _ = write!(line, ", user {uid}");
     }
-    if let Some(wait_channel) = wait_channel {
+    if let Some(wait_channel) = &detail.wait_channel {
         let _ = write!(line, ", waits in {}", printable(OsStr::new(wait_channel)));
     }
     line
+}
+
+/// What the command has left, and what became of that: one line for one process, a list for more.
+pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Option<String> {
+    let Record { outcome, lingering, ladder, ending_took, .. } = record;
+    let command = show_command(command);
+    let mut end = String::new();
+    if outcome.cause == Some(Cause::LeaderExit) {
+        let _ = write!(end, "; {}", show_ending(outcome.gave_up, ladder, *ending_took));
+    }
+    match &lingering[..] {
+        [] => None,
+        [one] => {
+            let line = show_line(&processes::command_words(one));
+            let Process { stat, age, .. } = one;
+            let notes = processes::notes(one, palette).join(", ");
+            let (pid, state, age) = (stat.pid, stat.state, show_age(*age));
+            Some(format!(
+                "{command}: left process {pid} '{line}', state {state}, age {age}, {notes}{end}"
+            ))
+        }
+        several => {
+            let count = several.len();
+            let list = processes::list(several, palette);
+            Some(format!("{command}: left {count} processes{end}\n{list}"))
+        }
+    }
 }
 
 /// Whose words `--verbose` uses for signals.
@@ -147,27 +106,14 @@ pub enum Wording {
     Timeout,
 }
 
-impl Wording {
-    /// What to say of a signal that came to us.
-    pub fn received(self, received: &Received) -> Option<String> {
-        (self == Self::Own).then(|| show_received(received))
-    }
-
-    /// What to say of a signal that went to the job, and of each that was sent for it.
-    pub fn sent(self, command: &[OsString], signal: Signal, sent: &[Sent]) -> Vec<String> {
-        match self {
-            Self::Own => sent.iter().map(show_sent).collect(),
-            Self::Timeout => {
-                let command = show_word(&command[0]);
-                vec![format!("sending signal {signal} to command {command}")]
-            }
-        }
-    }
+/// One signal that was sent, as timeout(1) says it.
+pub fn sent_by_timeout(command: &[OsString], signal: Signal) -> String {
+    format!("sending signal {signal} to command {}", show_word(&command[0]))
 }
 
 /// One signal that was sent.
-fn show_sent(sent: &Sent) -> String {
-    let Sent { signal, to, pid, error } = sent;
+pub fn sent(sent: &Sent) -> String {
+    let Sent { signal, to, pid, error, .. } = sent;
     let to = match to {
         Recipient::Group => "process group",
         Recipient::Leader => "the command, process",
@@ -179,12 +125,18 @@ fn show_sent(sent: &Sent) -> String {
     }
 }
 
-/// One signal that came to us.
-fn show_received(received: &Received) -> String {
-    let Received { signal, origin, pid, uid } = received;
+/// One signal that came to us, and the name of its sender where that is still known.
+pub fn received(received: &Received, sender: Option<&str>) -> String {
+    let Received { signal, origin, pid, uid, .. } = received;
+    let sender = sender.map(|name| format!(" {}", show_word(OsStr::new(name))));
     match origin {
         Origin::Kernel => format!("received {signal} from the kernel"),
-        Origin::Process => format!("received {signal} from process {pid}, user {uid}"),
+        Origin::Process => {
+            format!(
+                "received {signal} from process {pid}{}, user {uid}",
+                sender.unwrap_or_default()
+            )
+        }
     }
 }
 
@@ -204,50 +156,4 @@ pub fn usage(status: Option<WaitStatus>, elapsed: Duration, usage: &Usage) -> St
         show_measured(*user),
         show_measured(*system)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn show(words: &[&str]) -> String {
-        show_command(&words.iter().map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn a_command_is_shown_as_a_shell_would_read_it() {
-        assert_eq!(show(&["git", "remote", "update"]), "git remote update");
-        assert_eq!(show(&["sh", "-c", "sleep 1 & sleep 2"]), "sh -c 'sleep 1 & sleep 2'");
-        assert_eq!(show(&["echo", "", "it's"]), r"echo '' 'it'\''s'");
-    }
-
-    #[test]
-    fn nothing_that_moves_the_cursor_is_shown() {
-        assert_eq!(show(&["a\nb\x1b[31m\u{9b}"]), r"'a\nb\u{1b}[31m\u{9b}'");
-        assert_eq!(show(&["\u{202e}txt"]), r"'\u{202e}txt'");
-        assert_eq!(show_word(OsStr::from_bytes(b"\xff\xfe")), r"'\xff\xfe'");
-    }
-
-    #[test]
-    fn passwords_are_hidden() {
-        for (text, expected) in [
-            ("https://me:secret@example.org/x.git", "https://***@example.org/x.git"),
-            ("https://ghp_token@example.org/x.git", "https://***@example.org/x.git"),
-            ("https://me:p@ss@example.org", "https://***@example.org"),
-            ("--url=ftp://a:b@h/ http://c:d@i", "--url=ftp://***@h/ http://***@i"),
-            ("ssh://git@example.org/x.git", "ssh://git@example.org/x.git"),
-            ("https://example.org/a@b:c", "https://example.org/a@b:c"),
-            ("://", "://"),
-            ("x://:@", "x://***@"),
-        ] {
-            assert_eq!(hide_passwords(text), expected);
-        }
-    }
-
-    #[test]
-    fn a_long_command_is_cut() {
-        let shown = show(&["x".repeat(1000).as_str()]);
-        assert_eq!(shown.chars().count(), COMMAND_WIDTH);
-        assert!(shown.ends_with("x…"));
-    }
 }

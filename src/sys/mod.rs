@@ -10,6 +10,8 @@ use nix::errno::Errno;
 
 use crate::signal::Signal;
 
+pub mod append;
+pub mod helper;
 pub mod process;
 pub mod signals;
 pub mod spawn;
@@ -33,6 +35,11 @@ fn retry(mut call: impl FnMut() -> c_int) -> Result<c_int, Errno> {
 pub fn reason(error: Errno) -> String {
     let text = std::io::Error::from(error).to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The same for an error of the standard library.
+pub fn io_reason(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| reason(Errno::from_raw(number)))
 }
 
 /// Makes descendants whose parent has died our children, so that none is lost from sight,

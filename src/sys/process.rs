@@ -1,9 +1,12 @@
 //! Processes by number: who we are, and signals to those whose number is proven.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
+use nix::time::ClockId;
+use nix::unistd::SysconfVar;
 
 use super::retry;
 use crate::signal::Signal;
@@ -22,6 +25,21 @@ pub fn own_group() -> pid_t {
 pub fn own_session() -> pid_t {
     // SAFETY: the call takes and returns numbers, and cannot fail for ourselves.
     unsafe { libc::getsid(0) }
+}
+
+/// The time since the machine was started, on the clock that `/proc/PID/stat` uses.
+pub fn time_since_boot() -> Duration {
+    let now = nix::time::clock_gettime(ClockId::CLOCK_BOOTTIME);
+    now.map_or(Duration::ZERO, Duration::from)
+}
+
+/// A start time as `/proc/PID/stat` has it on that clock; its unit is that of `_SC_CLK_TCK` in
+/// sysconf(3), commonly 10 ms.
+pub fn since_boot(ticks: u64) -> Duration {
+    let per_second = nix::unistd::sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let per_second = per_second.and_then(|ticks| u64::try_from(ticks).ok());
+    let nanoseconds = 1_000_000_000 / per_second.filter(|ticks| *ticks > 0).unwrap_or(100);
+    Duration::from_nanos(ticks.saturating_mul(nanoseconds))
 }
 
 /// The process group of a child of ours that has not been reaped.

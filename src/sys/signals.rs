@@ -6,6 +6,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
 use libc::{pid_t, sighandler_t, sigset_t};
 use nix::errno::Errno;
@@ -126,6 +127,7 @@ impl Inbox {
                     _ => Origin::Process,
                 };
                 return Some(Received {
+                    at: Instant::now(),
                     signal,
                     origin,
                     pid: info.ssi_pid as pid_t,

@@ -14,6 +14,7 @@ use nix::fcntl::OFlag;
 
 use super::signals::Inherited;
 use super::{process, wait};
+use crate::record::Usage;
 use crate::signal::Signal;
 use crate::status::{ExitStatus, WaitStatus};
 
@@ -249,14 +250,16 @@ impl Leader {
     }
 
     /// Reaps the leader if it has ended, and with it gives up the right to signal its group; else
-    /// gives the leader back.
-    pub fn reap(self) -> Result<(), Self> {
-        if wait::reap(self.pid) == Ok(None) {
-            return Err(self);
-        }
-        // It is reaped; or it was by somebody else (ECHILD), and the number is not ours any more.
+    /// gives the leader back. Returns what it has used.
+    pub fn reap(self) -> Result<Usage, Self> {
+        let usage = match wait::reap(self.pid) {
+            Ok(None) => return Err(self),
+            Ok(Some(usage)) => usage,
+            // Somebody else has reaped it, and the number is not ours any more.
+            Err(_) => Usage::default(),
+        };
         std::mem::forget(self);
-        Ok(())
+        Ok(usage)
     }
 }
 

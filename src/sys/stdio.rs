@@ -1,6 +1,7 @@
 //! Standard input, output and error: kept apart from our own descriptors, and written to without
 //! ever waiting for a reader.
 
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
@@ -34,24 +35,32 @@ pub fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
-/// Writes to standard error; gives up when it takes nothing for `patience`. Returns whether
-/// everything was written: that it is closed, broken or full is an error that cannot be told.
-pub fn write_stderr(mut bytes: &[u8], patience: Duration) -> bool {
+/// Writes to standard error, see [`write_with_patience`].
+pub fn write_stderr(bytes: &[u8], patience: Duration) -> io::Result<()> {
     // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
     let fd = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+    write_with_patience(fd, bytes, patience)
+}
+
+/// Writes all of it, and gives up with `ETIME` when nothing is taken for `patience`.
+pub fn write_with_patience(
+    fd: BorrowedFd<'_>,
+    mut bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
     while !bytes.is_empty() {
         let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
         match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None) {
             Err(Errno::EINTR) => continue,
-            Ok(0) => return false,
+            Ok(0) => return Err(Errno::ETIME.into()),
             // Where poll fails, the line matters more than the small danger of waiting for it.
             _ => {}
         }
         match nix::unistd::write(fd, &bytes[..bytes.len().min(NEVER_BLOCKS)]) {
             Ok(written) => bytes = &bytes[written..],
             Err(Errno::EINTR | Errno::EAGAIN) => {}
-            Err(_) => return false,
+            Err(error) => return Err(error.into()),
         }
     }
-    true
+    Ok(())
 }

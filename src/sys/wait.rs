@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use libc::{c_int, id_t, idtype_t, pid_t};
 use nix::errno::Errno;
-use nix::sys::resource::UsageWho;
-use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::retry;
 use crate::record::Usage;
@@ -28,30 +26,50 @@ pub enum Children {
 
 /// Looks for a child that has ended, without reaping it.
 pub fn peek_any() -> Result<Children, Errno> {
-    match wait(libc::P_ALL, 0, libc::WNOWAIT) {
-        Ok(Some((pid, _))) => Ok(Children::Ended(pid)),
+    match wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
+        Ok(Some(ended)) => Ok(Children::Ended(ended.pid)),
         Ok(None) => Ok(Children::Alive),
         Err(Errno::ECHILD) => Ok(Children::None),
         Err(error) => Err(error),
     }
 }
 
+/// Whether a child of ours is alive. Zombies do not count, so it can be asked while the leader is
+/// unreaped: the kernel says `ECHILD` where nobody is left who could still stop.
+pub fn has_live_child() -> bool {
+    wait(libc::P_ALL, 0, libc::WSTOPPED | libc::WNOWAIT) != Err(Errno::ECHILD)
+}
+
 /// Looks whether this child has ended, without reaping it: its number stays its own.
 pub fn peek(child: pid_t) -> Result<Option<WaitStatus>, Errno> {
-    Ok(wait(libc::P_PID, child, libc::WNOWAIT)?.map(|(_, status)| status))
+    Ok(wait(libc::P_PID, child, libc::WEXITED | libc::WNOWAIT)?.map(|ended| ended.status))
 }
 
 /// Reaps this child if it has ended. From then on its number may become another process's.
-pub fn reap(child: pid_t) -> Result<Option<WaitStatus>, Errno> {
-    Ok(wait(libc::P_PID, child, 0)?.map(|(_, status)| status))
+/// Returns what it and those that it has reaped have used.
+pub fn reap(child: pid_t) -> Result<Option<Usage>, Errno> {
+    Ok(wait(libc::P_PID, child, libc::WEXITED)?.map(|ended| ended.usage))
 }
 
-fn wait(kind: idtype_t, id: pid_t, flags: c_int) -> Result<Option<(pid_t, WaitStatus)>, Errno> {
-    // SAFETY: zero bytes are a valid siginfo_t; waitid leaves si_pid 0 where nobody has ended.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WNOHANG | flags;
-    // SAFETY: the pointer is to a siginfo_t of ours.
-    retry(|| unsafe { libc::waitid(kind, id as id_t, &raw mut info, flags) })?;
+/// A child that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ended {
+    pid: pid_t,
+    status: WaitStatus,
+    usage: Usage,
+}
+
+/// waitid(2) as the kernel has it: the C library leaves out what the child has used.
+fn wait(kind: idtype_t, id: pid_t, flags: c_int) -> Result<Option<Ended>, Errno> {
+    // SAFETY: zero bytes are valid values of both; waitid leaves si_pid 0 where nobody has ended.
+    let (mut info, mut usage): (libc::siginfo_t, libc::rusage) =
+        unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let (info_at, usage_at) = (&raw mut info, &raw mut usage);
+    let flags = libc::WNOHANG | flags;
+    // SAFETY: the pointers are to values of ours.
+    retry(|| unsafe {
+        libc::syscall(libc::SYS_waitid, kind, id as id_t, info_at, flags, usage_at) as c_int
+    })?;
     // SAFETY: waitid has filled in the fields of a child's siginfo_t, or left them zero.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     if pid == 0 {
@@ -65,16 +83,13 @@ fn wait(kind: idtype_t, id: pid_t, flags: c_int) -> Result<Option<(pid_t, WaitSt
             core_dumped: code == libc::CLD_DUMPED,
         },
     };
-    Ok(Some((pid, status)))
-}
-
-/// What the children that we have reaped have used, see getrusage(2).
-pub fn usage() -> Option<Usage> {
-    let usage = nix::sys::resource::getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
-    let duration = |time: TimeVal| Duration::from_micros(time.num_microseconds() as u64);
-    Some(Usage {
-        user: duration(usage.user_time()),
-        system: duration(usage.system_time()),
-        max_rss_kib: usage.max_rss(),
-    })
+    let duration = |time: libc::timeval| {
+        Duration::new(time.tv_sec as u64, (time.tv_usec as u32).saturating_mul(1000))
+    };
+    let usage = Usage {
+        user: duration(usage.ru_utime),
+        system: duration(usage.ru_stime),
+        max_rss_kib: usage.ru_maxrss,
+    };
+    Ok(Some(Ended { pid, status, usage }))
 }

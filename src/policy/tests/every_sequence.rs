@@ -12,7 +12,7 @@ enum Next {
 
 const ALPHABET: [Next; 10] = [
     Next::Event(Event::LeaderExited(WaitStatus::Exited(0))),
-    Next::Event(Event::JobEmpty),
+    Next::Event(Event::NobodyLeft),
     Next::Event(Event::Received(Signal::INT, Origin::Kernel)),
     Next::Event(Event::Received(Signal::TERM, Origin::Process)),
     Next::Event(Event::Received(Signal::CONT, Origin::Process)),
@@ -44,11 +44,7 @@ impl Checked<'_> {
                     }
                     self.leader_exited = true;
                 }
-                let running = self.run.machine.state == State::Running;
                 let actions = self.run.machine.handle_event(self.run.now, event);
-                if running && matches!(event, Event::Received(..)) {
-                    self.ladder_began.get_or_insert(self.run.now);
-                }
                 self.check_actions(&actions, path);
                 return self.check_state(path);
             }
@@ -72,17 +68,18 @@ impl Checked<'_> {
                 assert!(self.run.machine == before, "a spurious wake-up has changed {path:?}");
             }
             self.run.now = at.max(self.run.now);
-            self.ladder_began.get_or_insert(self.run.now);
             let actions = self.run.machine.handle_timeout(self.run.now);
             self.check_actions(&actions, path);
         }
         self.run.now = until;
-        self.ladder_began.get_or_insert(self.run.now);
         self.run.machine.handle_timeout(until)
     }
 
     fn check_actions(&mut self, actions: &[Action], path: &[usize]) {
         assert!(!self.finished || actions.is_empty(), "something after the end: {path:?}");
+        if matches!(self.run.machine.state, State::Escalating { .. } | State::Draining { .. }) {
+            self.ladder_began.get_or_insert(self.run.now);
+        }
         for action in actions {
             match action {
                 Action::Finish => self.finished = true,
@@ -93,7 +90,12 @@ impl Checked<'_> {
                         || self.ladder_began.is_some_and(|began| self.run.now >= began + grace);
                     assert!(in_time || self.requests >= 2, "KILL before its time: {path:?}");
                 }
-                Action::Signal { .. } => {}
+                Action::Signal { target, .. } => {
+                    let policy = self.run.machine.policy;
+                    let in_foreground = policy.until == Target::Leader;
+                    assert!(*target != Target::Lingering || !in_foreground, "{path:?}");
+                }
+                Action::NoteLingering | Action::NoteLeft(_) => {}
             }
         }
     }
@@ -103,14 +105,15 @@ impl Checked<'_> {
         assert_eq!(self.finished, matches!(machine.state, State::Done { .. }), "{path:?}");
         if self.finished {
             assert_eq!(machine.poll_timeout(), None, "{path:?}");
-            assert!(!machine.awaits_empty_job(), "{path:?}");
+            assert!(machine.awaited() == Awaited::Nobody, "{path:?}");
             assert!(machine.outcome().gave_up || machine.outcome().leader.is_some(), "{path:?}");
         }
         let _ = self.run.exit_status();
     }
 
-    /// With a leader that never ends, whatever came before, the ladder goes to its end.
-    fn immortal_leader_is_given_up(&self, path: &[usize]) {
+    /// With a leader that never ends, or with descendants that never end after it, whatever came
+    /// before, the ladder goes to its end; but a command that has ended in time may leave some.
+    fn the_immortal_are_given_up(&self, path: &[usize]) {
         if self.finished {
             return;
         }
@@ -119,20 +122,24 @@ impl Checked<'_> {
         for _ in 0..8 {
             let Some(at) = run.machine.poll_timeout() else { break };
             run.now = at.max(run.now);
-            killed |= run.machine.handle_timeout(run.now).contains(&Action::Signal {
-                target: run.machine.policy.kill_target,
-                signal: Signal::KILL,
-                and_continue: false,
-            });
+            let actions = run.machine.handle_timeout(run.now);
+            let is_kill =
+                |action: &Action| matches!(action, Action::Signal { signal: Signal::KILL, .. });
+            killed |= actions.iter().any(is_kill);
         }
-        assert!(killed, "KILL never came: {path:?}");
-        assert!(run.machine.outcome().gave_up, "it waits for ever: {path:?}");
+        let outcome = run.machine.outcome();
+        assert!(matches!(run.machine.state, State::Done { .. }), "it waits for ever: {path:?}");
+        let policy = run.machine.policy;
+        let may_leave = outcome.after_exit && policy.until == Target::Leader
+            || outcome.cause.is_none() && policy.lingering == Lingering::Report;
+        assert!(killed || may_leave, "KILL never came: {path:?}");
+        assert!(outcome.gave_up || may_leave, "{path:?}");
     }
 }
 
 fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: &mut usize) {
     *count += 1;
-    checked.immortal_leader_is_given_up(path);
+    checked.the_immortal_are_given_up(path);
     if depth == 0 {
         return;
     }
@@ -150,12 +157,18 @@ fn whatever_happens_the_rules_hold() {
     const DEPTH: usize = 5;
     let foreground = in_the_foreground();
     let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
+    let lingering = |lingering| Policy { lingering, surveys: true, ..policy("TERM/10s/KILL") };
+    let waiting_in_the_foreground = Policy { lingering: Lingering::Wait, ..in_the_foreground() };
     for policy in [
         policy("TERM/10s/KILL"),
         policy("KILL"),
         policy("INT/1s/TERM/2s/KILL"),
         foreground,
         stand_in,
+        lingering(Lingering::Report),
+        lingering(Lingering::Kill),
+        lingering(Lingering::Wait),
+        waiting_in_the_foreground,
     ] {
         let checked = Checked {
             run: Run::new(&policy),
@@ -166,6 +179,6 @@ fn whatever_happens_the_rules_hold() {
         };
         let mut count = 0;
         enumerate(&checked, DEPTH, &mut Vec::new(), &mut count);
-        assert_eq!(count, (0..=DEPTH).map(|depth| ALPHABET.len().pow(depth as u32)).sum());
+        assert_eq!(count, (0..=DEPTH).map(|depth| ALPHABET.len().pow(depth as u32)).sum::<usize>());
     }
 }

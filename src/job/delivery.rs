@@ -1,0 +1,191 @@
+//! How a signal reaches whom it is for: the group at once, and everybody else one by one.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::Job;
+use crate::policy::Target;
+use crate::procfs::Pid;
+use crate::procfs::stat::Stat;
+use crate::record::{Recipient, Sent};
+use crate::signal::Signal;
+use crate::sys::spawn::Leader;
+use crate::sys::{
+    self,
+    process::{self, PidFd},
+};
+
+/// A step of the ladder that has been taken. Those that it was for and that could not be seen just
+/// then, since their parents were dying, get its signals when they are found.
+#[derive(Debug)]
+pub struct Step {
+    signals: Vec<Signal>,
+    /// On the clock of process start times.
+    at: Duration,
+    /// Who has got the signals one by one, with their start times.
+    reached: HashSet<(Pid, u64)>,
+}
+
+impl Step {
+    fn kills(&self) -> bool {
+        self.signals.contains(&Signal::KILL)
+    }
+}
+
+impl Job {
+    /// Sends a signal, and SIGCONT after it if wanted, as for all that asks the job to end.
+    pub fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
+        let signals = [Some(signal), and_continue.then_some(Signal::CONT)];
+        let signals = signals.into_iter().flatten().filter(|signal| *signal != Signal::NULL);
+        let signals: Vec<Signal> = signals.collect();
+        if and_continue || signal == Signal::KILL {
+            let misses = !matches!(target, Target::Leader | Target::Group);
+            let (signals, at) = (signals.clone(), process::time_since_boot());
+            self.step = misses.then(|| Step { signals, at, reached: HashSet::new() });
+        }
+        match target {
+            Target::Leader => self.signal_leader(&signals),
+            Target::Group => self.signal_group(&signals),
+            Target::Job | Target::Tree => {
+                self.signal_group(&signals);
+                self.signal_descendants(target, &signals);
+            }
+            Target::Lingering => self.signal_descendants(target, &signals),
+        }
+    }
+
+    /// What has been sent since this was asked before, in order.
+    pub fn take_sent(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent)
+    }
+
+    fn note(&mut self, signal: Signal, to: Recipient, pid: Pid, result: Result<(), Errno>) {
+        let error = result.err().map(sys::reason);
+        self.sent.push(Sent { at: Instant::now(), signal, to, pid, error });
+    }
+
+    fn signal_leader(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            let Some(leader) = &self.leader else { return };
+            let (pid, result) = (leader.pid(), leader.signal(*signal));
+            self.note(*signal, Recipient::Leader, pid, result);
+        }
+    }
+
+    /// Signals the leader's group, and the leader where it has left that.
+    fn signal_group(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            let Some(leader) = &self.leader else { return };
+            let (pid, result) = (leader.pid(), leader.signal_group(*signal));
+            self.note(*signal, Recipient::Group, pid, result);
+        }
+        if self.leader.as_ref().is_some_and(Leader::has_left_group) {
+            self.signal_leader(signals);
+        }
+    }
+
+    /// Whether the leader's group, as long as it can be signalled, has this one.
+    fn is_in_group(&self, stat: &Stat) -> bool {
+        let group = self.leader.as_ref().map(Leader::pid);
+        Some(stat.pgid) == group || Some(stat.pid) == group
+    }
+
+    /// Signals those of the target that are not in the leader's group; and of what lingers the
+    /// group too, unless somebody in it is allowed to.
+    fn signal_descendants(&mut self, target: Target, signals: &[Signal]) {
+        // Zombies would only be in the way: a storm of short-lived children leaves thousands.
+        self.reap_orphans();
+        let Some(seen) = self.census.descendants() else {
+            if self.census.takes_all(target) {
+                self.signal_group(signals);
+            }
+            return;
+        };
+        if target == Target::Tree {
+            // Before command lines are read, which takes its time.
+            let of_job = self.census.select(Target::Job, &seen);
+            self.signal_outside(&of_job, signals);
+        }
+        let mut members = self.census.select(target, &seen);
+        if target == Target::Tree {
+            members.retain(|stat| !self.census.is_of_job(stat));
+        }
+        if target != Target::Lingering {
+            return self.signal_outside(&members, signals);
+        }
+        let live = seen.iter().filter(|stat| stat.is_alive() && self.is_in_group(stat)).count();
+        match members.iter().filter(|stat| self.is_in_group(stat)).count() {
+            0 => self.signal_outside(&members, signals),
+            // One signal to all of them at once is proof against their forking.
+            all if all == live => {
+                self.signal_group(signals);
+                self.signal_outside(&members, signals);
+            }
+            _ => members.into_iter().for_each(|member| self.signal_one(member, signals)),
+        }
+    }
+
+    fn signal_outside(&mut self, members: &[&Stat], signals: &[Signal]) {
+        for member in members {
+            if !self.is_in_group(member) {
+                self.signal_one(member, signals);
+            }
+        }
+    }
+
+    fn signal_one(&mut self, member: &Stat, signals: &[Signal]) {
+        let is_new = match &mut self.step {
+            Some(step) if step.signals == signals => {
+                step.reached.insert((member.pid, member.start))
+            }
+            _ => true,
+        };
+        for signal in signals {
+            let result = self.send(member, *signal);
+            if is_new {
+                self.note(*signal, Recipient::Process, member.pid, result);
+            }
+        }
+    }
+
+    /// Signals those whom the last step has missed: who was there when it was taken; and after KILL
+    /// whoever is there, again and again, since a process may fork while it is looked at.
+    pub(super) fn signal_missed(&mut self, members: &[&Stat]) {
+        let Some(step) = &self.step else { return };
+        let signals = step.signals.clone();
+        let (at, kills) = (step.at, step.kills());
+        for member in members {
+            let Some(step) = &self.step else { return };
+            let is_missed = || {
+                // What a handler of TERM has started since is to do its work.
+                let was_there = process::since_boot(member.start) <= at;
+                was_there && !step.reached.contains(&(member.pid, member.start))
+            };
+            if !self.is_in_group(member) && (kills || is_missed()) {
+                self.signal_one(member, &signals);
+            }
+        }
+    }
+
+    /// Sends a signal to a process that was seen just now.
+    fn send(&self, member: &Stat, signal: Signal) -> Result<(), Errno> {
+        if member.ppid == process::own_pid() {
+            // Our child, and nobody but us can reap it, which we have not done since we saw it.
+            return process::signal_process(member.pid, signal);
+        }
+        let pidfd = PidFd::open(member.pid);
+        // What has the same number and start time now was there all the time, so it is the process
+        // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
+        let same = self.census.proc().and_then(|proc| proc.stat(member.pid));
+        if same.is_none_or(|now| now.start != member.start) {
+            return Err(Errno::ESRCH);
+        }
+        match pidfd {
+            Ok(pidfd) => pidfd.signal(signal),
+            Err(Errno::ESRCH) => Err(Errno::ESRCH),
+            Err(_) => process::signal_process(member.pid, signal),
+        }
+    }
+}

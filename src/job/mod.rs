@@ -1,0 +1,270 @@
+//! The job as the kernel has it: whom a signal must reach, who is left, what is to be reaped.
+//!
+//! Nothing here asks a number whether it lives. A signal goes to the leader's group while the
+//! leader is unreaped; to a child of ours that we have not reaped; or through a pidfd whose process
+//! has been recognised by its start time. See [`Leader`] and [`delivery`].
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use crate::allow::Allow;
+use crate::policy::Target;
+use crate::procfs::Pid;
+use crate::procfs::stat::Stat;
+use crate::record::{Process, Sent, Usage};
+use crate::status::WaitStatus;
+use crate::sys::process::{self, PidFd};
+use crate::sys::spawn::{ExecError, Leader};
+use crate::sys::wait::{self, Children};
+
+mod census;
+mod delivery;
+mod strangers;
+
+use census::Census;
+use delivery::Step;
+pub use strangers::Strangers;
+
+/// How often we look at a job that is being ended without being woken: a process can leave the job
+/// by setsid(2), and that wakes nobody.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The same after KILL, when what has forked out of the way meanwhile is to be found, and where the
+/// kernel cannot wake us at the end of a process that is not our child.
+const LOOK_OFTEN: Duration = Duration::from_millis(100);
+
+/// How long children that end faster than they can be reaped may keep us from looking at the clock
+/// and at our signals.
+const TURN: Duration = Duration::from_millis(5);
+
+/// The processes that a run has started.
+#[derive(Debug)]
+pub struct Job {
+    /// `None` once it is reaped, which is after KILL at the earliest.
+    leader: Option<Leader>,
+    leader_pid: Pid,
+    leader_status: Option<WaitStatus>,
+    census: Census,
+    witness: Option<Witness>,
+    look_at: Option<Instant>,
+    more_to_reap: bool,
+    usage: Usage,
+    sent: Vec<Sent>,
+    step: Option<Step>,
+}
+
+/// A process of the job that was alive when we looked: as long as it is, nobody needs to look for
+/// others.
+#[derive(Debug)]
+struct Witness {
+    stat: Stat,
+    /// Wakes us at the end of a process that is not our child; our children's end is a SIGCHLD.
+    end: Option<PidFd>,
+}
+
+impl Job {
+    /// The job of a command that has just been started.
+    pub fn new(leader: Leader, strangers: Strangers, allow: Allow) -> Self {
+        Self {
+            leader_pid: leader.pid(),
+            census: Census::new(leader.pid(), strangers, allow),
+            leader: Some(leader),
+            leader_status: None,
+            witness: None,
+            look_at: None,
+            more_to_reap: false,
+            usage: Usage::default(),
+            sent: Vec::new(),
+            step: None,
+        }
+    }
+
+    /// The process id of the command.
+    pub fn leader_pid(&self) -> Pid {
+        self.leader_pid
+    }
+
+    /// The name of any process, where it is still there to ask.
+    pub fn name_of(&self, pid: Pid) -> Option<String> {
+        Some(self.census.proc()?.stat(pid)?.name)
+    }
+
+    /// Whether `/proc` can be read, without which only the group and the leader can be ended.
+    pub fn can_see(&self) -> bool {
+        self.census.proc().is_some()
+    }
+
+    /// How the leader has ended, told once.
+    pub fn leader_exit(&mut self) -> Option<WaitStatus> {
+        if self.leader_status.is_some() {
+            return None;
+        }
+        self.leader_status = match self.leader.as_ref()?.peek() {
+            Ok(status) => status,
+            // ECHILD: it is not our child any more, and there is nothing left to wait for.
+            Err(_) => Some(WaitStatus::Lost),
+        };
+        self.leader_status
+    }
+
+    /// Why the command could not be executed.
+    pub fn exec_error(&self) -> Option<ExecError> {
+        self.leader.as_ref()?.exec_error()
+    }
+
+    /// Whether no child of ours is alive, whosever it is: then nobody of the job is.
+    pub fn has_no_live_child() -> bool {
+        !wait::has_live_child()
+    }
+
+    /// Whether nothing of the target is alive. Reaps what can be reaped, and signals those whom the
+    /// last step of the ladder has missed.
+    ///
+    /// One look, however the job changes under it: the caller has a clock to watch.
+    pub fn is_empty(&mut self, target: Target, killed: bool) -> bool {
+        if killed && self.leader_status.is_some() {
+            // The group will not be signalled again, and its number need not be kept.
+            self.reap_leader();
+        }
+        let now = Instant::now();
+        let due = self.look_at.is_none_or(|at| at <= now);
+        self.reap_orphans();
+        if Self::has_no_live_child() {
+            return true;
+        }
+        if !killed && self.census.takes_all(target) {
+            // That child is one of them, and its end will wake us.
+            self.look_at = None;
+            return false;
+        }
+        if !due && self.witness_lives(target) {
+            return false;
+        }
+        self.witness = None;
+        let Some(seen) = self.census.descendants() else {
+            // Children are all we know of; whether they are of the job we cannot tell.
+            self.look_at = Some(now + LOOK);
+            return false;
+        };
+        let members = self.census.select(target, &seen);
+        self.signal_missed(&members);
+        // The youngest is likely to be the last.
+        if let Some(last) = members.last() {
+            self.watch(now, killed, (*last).clone());
+            return false;
+        }
+        // What was moving between the lists while we looked shows itself now.
+        let identity = |stat: &Stat| (stat.pid, stat.start);
+        let again = self.census.descendants().unwrap_or_default();
+        let settled = again.iter().map(identity).eq(seen.iter().map(identity))
+            && self.census.select(target, &again).is_empty();
+        self.look_at = Some(now);
+        settled
+    }
+
+    fn watch(&mut self, now: Instant, killed: bool, stat: Stat) {
+        let is_child = stat.ppid == process::own_pid();
+        let end = if is_child { None } else { PidFd::open(stat.pid).ok() };
+        let wakes_us = is_child || end.is_some();
+        let interval = if killed || !wakes_us { LOOK_OFTEN } else { LOOK };
+        self.witness = Some(Witness { stat, end });
+        self.look_at = Some(now + interval);
+    }
+
+    fn witness_lives(&self, target: Target) -> bool {
+        let Some(Witness { stat, .. }) = &self.witness else { return false };
+        let now = self.census.proc().and_then(|proc| proc.stat(stat.pid));
+        now.is_some_and(|now| {
+            let belongs = target != Target::Job || self.census.is_of_job(&now);
+            now.start == stat.start && now.is_alive() && belongs
+        })
+    }
+
+    /// What polls as readable when it is time to ask [`Job::is_empty`] again, beside SIGCHLD.
+    pub fn end_of_witness(&self) -> Option<BorrowedFd<'_>> {
+        self.witness.as_ref()?.end.as_ref().map(AsFd::as_fd)
+    }
+
+    /// When to reap again, or to ask [`Job::is_empty`], at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.more_to_reap { Some(Instant::now()) } else { self.look_at }
+    }
+
+    /// Reaps the dead children that are neither the leader nor strangers, for one turn; what is
+    /// left then makes [`Job::poll_timeout`] come at once.
+    pub fn reap_orphans(&mut self) {
+        let no_strangers = self.census.has_no_strangers();
+        if no_strangers && self.reap_first_ones() {
+            return;
+        }
+        let Some(proc) = self.census.proc() else { return };
+        let mut reaped = Usage::default();
+        for pid in proc.children(process::own_pid()).unwrap_or_default() {
+            let is_ours = || proc.stat(pid).is_some_and(|child| self.census.is_ours(&child));
+            if pid != self.leader_pid && (no_strangers || is_ours()) {
+                reaped += wait::reap(pid).ok().flatten().unwrap_or_default();
+            }
+        }
+        self.usage += reaped;
+    }
+
+    /// Reaps whatever the kernel offers first. False where that is not all: the leader's zombie
+    /// hides what has ended besides, and a turn may be too short.
+    fn reap_first_ones(&mut self) -> bool {
+        let turn_ends = Instant::now() + TURN;
+        loop {
+            match wait::peek_any() {
+                Ok(Children::Ended(pid)) if pid != self.leader_pid || self.leader.is_none() => {
+                    self.usage += wait::reap(pid).ok().flatten().unwrap_or_default();
+                }
+                children => {
+                    self.more_to_reap = false;
+                    return !matches!(children, Ok(Children::Ended(_)));
+                }
+            }
+            if Instant::now() > turn_ends {
+                self.more_to_reap = true;
+                return false;
+            }
+        }
+    }
+
+    /// Reaps the leader if it has ended; if not, it stays.
+    fn reap_leader(&mut self) {
+        match self.leader.take().map(Leader::reap) {
+            Some(Ok(usage)) => self.usage += usage,
+            Some(Err(alive)) => self.leader = Some(alive),
+            None => {}
+        }
+    }
+
+    /// Those of the target that are alive, and all about them.
+    pub fn survey(&self, target: Target) -> Vec<Process> {
+        if Self::has_no_live_child() {
+            return vec![];
+        }
+        let seen = self.census.descendants().unwrap_or_default();
+        self.census.describe(&self.census.select(target, &seen))
+    }
+
+    /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a
+    /// parent that may not reap, and leaves whatever lives. Returns what the reaped have used.
+    pub fn leave(mut self) -> Usage {
+        let lost = self.leader_status == Some(WaitStatus::Lost);
+        if lost && self.is_our_child(self.leader_pid) {
+            // waitid fails, and still the process is ours: its drop kills the group.
+            drop(self.leader.take());
+        } else {
+            self.reap_leader();
+            // What is there now KILL has not helped against; the drop sends it once more.
+            drop(self.leader.take());
+        }
+        self.reap_orphans();
+        self.usage
+    }
+
+    fn is_our_child(&self, pid: Pid) -> bool {
+        let stat = self.census.proc().and_then(|proc| proc.stat(pid));
+        stat.is_some_and(|stat| stat.ppid == process::own_pid())
+    }
+}

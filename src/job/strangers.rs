@@ -1,0 +1,54 @@
+//! Who among our children is none of our business.
+
+use std::collections::HashSet;
+
+use super::census::trusted_proc;
+use crate::procfs::Pid;
+use crate::procfs::stat::Stat;
+use crate::sys::process;
+use crate::sys::wait::{self, Children};
+
+/// Children that we had before the command started. They belong to whoever was this process before:
+/// a shell's `sleep 9 & exec grpkill-timeout …`, or its `>(tee log)`.
+#[derive(Debug)]
+pub enum Strangers {
+    /// There are none: every child is of the job.
+    None,
+    /// There are some, and no `/proc` tells which: no child but the leader is ours for certain.
+    Unknown,
+    /// These.
+    Known {
+        /// The children.
+        pids: HashSet<Pid>,
+        /// The process groups of all below them, and our own. An orphan of theirs becomes our
+        /// child too, and is told from the job's by its group.
+        groups: HashSet<Pid>,
+    },
+}
+
+impl Strangers {
+    /// Those that we have now. Costs one system call where there are none.
+    pub fn note() -> Self {
+        if wait::peek_any() == Ok(Children::None) {
+            return Self::None;
+        }
+        let own_pid = process::own_pid();
+        let Some(all) = trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true)) else {
+            return Self::Unknown;
+        };
+        let children = all.iter().filter(|stat| stat.ppid == own_pid);
+        let groups = all.iter().map(|stat| stat.pgid).chain([process::own_group()]);
+        Self::Known { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
+    }
+
+    /// Whether this child of ours, which is not the leader, is one of them or an orphan of theirs.
+    pub fn include(&self, child: &Stat) -> bool {
+        match self {
+            Self::None => false,
+            Self::Unknown => true,
+            Self::Known { pids, groups } => {
+                pids.contains(&child.pid) || groups.contains(&child.pgid)
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What more there is to know of a process than its `stat`.
+//!
+//! To read a command line takes the process's memory lock, and a process that hangs can hold that
+//! for ever. So everything here but the user and the wait channel is for a reader that can be
+//! given up.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pid, Proc, status_field};
+
+/// How much of a command line is read, in bytes: as much as one argument can have.
+const MOST_OF_A_COMMAND: usize = 128 * 1024;
+
+/// What is kept of it, in characters.
+const KEPT_OF_A_COMMAND: usize = 4096;
+
+/// What a process is doing, and with what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The real user id.
+    pub uid: Option<u32>,
+    /// The command and its arguments; empty where the process has none, as a thread of the kernel.
+    pub command: Option<Vec<String>>,
+    /// The kernel function that it waits in.
+    pub wait_channel: Option<String>,
+    /// Those of our outputs that it has open.
+    pub holds: Option<Vec<Output>>,
+}
+
+/// One of our own standard descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Descriptor 1.
+    Stdout,
+    /// Descriptor 2.
+    Stderr,
+}
+
+impl Output {
+    /// Its name, as the report has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Our own outputs, as far as somebody could be waiting for their end.
+#[derive(Debug)]
+pub struct Outputs(Vec<(Output, OpenFile)>);
+
+/// What makes an open file the same as another, whoever has it open.
+#[derive(Debug, PartialEq, Eq)]
+enum OpenFile {
+    /// A pipe or a socket: `pipe:[4711]`, which is a number of its own.
+    Named(Vec<u8>),
+    /// A file or a terminal: the mount and the inode.
+    Inode(Vec<u8>, Vec<u8>),
+}
+
+impl Proc {
+    /// What answers at once, however stuck the process is: the user and the wait channel.
+    pub fn detail_without_waiting(&self, pid: Pid) -> Detail {
+        Detail { uid: self.uid(pid), wait_channel: self.wait_channel(pid), ..Detail::default() }
+    }
+
+    /// All of it.
+    pub fn detail(&self, pid: Pid, outputs: &Outputs) -> Detail {
+        let command = self.command(pid).map(cut);
+        let holds = self.holds(pid, outputs);
+        Detail { command, holds, ..self.detail_without_waiting(pid) }
+    }
+
+    /// The command line of a process, as it has it now: a process can change it.
+    pub fn command(&self, pid: Pid) -> Option<Vec<String>> {
+        let line = self.read_at_most(&format!("{pid}/cmdline"), MOST_OF_A_COMMAND).ok()?;
+        let line = line.strip_suffix(b"\0").unwrap_or(&line);
+        if line.is_empty() {
+            return Some(vec![]);
+        }
+        let words = line.split(|byte| *byte == 0);
+        Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+    }
+
+    /// Our own standard output and error. Left out are those that nobody waits for: closed ones,
+    /// and the null device, which every daemon has open.
+    pub fn own_outputs(&self) -> Outputs {
+        let outputs = [(Output::Stdout, "self", "1"), (Output::Stderr, "self", "2")];
+        let open = outputs.into_iter().filter_map(|(output, process, fd)| {
+            let link = self.link(process, fd)?;
+            Some((output, self.open_file(process, fd, link)?))
+        });
+        Outputs(open.collect())
+    }
+
+    /// Which of our outputs a process has open; `None` where we may not know.
+    fn holds(&self, pid: Pid, outputs: &Outputs) -> Option<Vec<Output>> {
+        let process = pid.to_string();
+        let mut held = vec![];
+        for entry in fs::read_dir(self.root.join(&process).join("fd")).ok()?.flatten() {
+            let name = entry.file_name();
+            let Some(fd) = name.to_str() else { continue };
+            let Some(link) = self.link(&process, fd) else { continue };
+            // Most descriptors are none of ours at first sight.
+            let likely = outputs.0.iter().any(|(_, ours)| ours.may_be_at(&link));
+            let Some(theirs) = likely.then(|| self.open_file(&process, fd, link)).flatten() else {
+                continue;
+            };
+            for (output, ours) in &outputs.0 {
+                if *ours == theirs && !held.contains(output) {
+                    held.push(*output);
+                }
+            }
+            if held.len() == outputs.0.len() {
+                break;
+            }
+        }
+        held.sort_by_key(|output| output.name() == Output::Stderr.name());
+        Some(held)
+    }
+
+    fn link(&self, process: &str, fd: &str) -> Option<Vec<u8>> {
+        let link = fs::read_link(self.root.join(process).join("fd").join(fd)).ok()?;
+        Some(link.as_os_str().as_bytes().to_vec())
+    }
+
+    /// What a descriptor stands for. It is not asked of the file: a file system that hangs would
+    /// not answer.
+    fn open_file(&self, process: &str, fd: &str, link: Vec<u8>) -> Option<OpenFile> {
+        if !link.starts_with(b"/") {
+            return Some(OpenFile::Named(link));
+        }
+        let info = self.read(&format!("{process}/fdinfo/{fd}")).ok()?;
+        let flags = std::str::from_utf8(status_field(&info, b"flags:")?).ok()?;
+        let flags = i32::from_str_radix(flags, 8).ok()?;
+        if flags & libc::O_PATH != 0 || link == b"/dev/null" {
+            return None;
+        }
+        // Linux before 5.14 does not tell the inode; then the path has to do.
+        let inode = status_field(&info, b"ino:").unwrap_or(&link).to_vec();
+        Some(OpenFile::Inode(status_field(&info, b"mnt_id:")?.to_vec(), inode))
+    }
+}
+
+impl OpenFile {
+    /// Whether a descriptor with this link can be the same file.
+    fn may_be_at(&self, link: &[u8]) -> bool {
+        match self {
+            Self::Named(name) => name == link,
+            Self::Inode(..) => link.starts_with(b"/"),
+        }
+    }
+}
+
+/// Leaves out the end of a command line that nobody would read.
+fn cut(command: Vec<String>) -> Vec<String> {
+    let mut room = KEPT_OF_A_COMMAND;
+    let mut kept = Vec::new();
+    for word in command {
+        let length = word.chars().count();
+        if length > room {
+            kept.push(word.chars().take(room).chain(['…']).collect());
+            break;
+        }
+        room -= length;
+        kept.push(word);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::FakeProc;
+    use super::*;
+
+    fn command(bytes: &[u8]) -> Option<Vec<String>> {
+        FakeProc::new().with("7/cmdline", bytes).open().command(7)
+    }
+
+    #[test]
+    fn command_lines_are_read_word_by_word() {
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(command(b"git\0fetch\0"), words(&["git", "fetch"]));
+        assert_eq!(command(b"a\0\0b\0"), words(&["a", "", "b"]));
+        assert_eq!(command(b"\0"), words(&[]));
+        assert_eq!(command(b""), words(&[]));
+        // A process that has written its title over its arguments.
+        assert_eq!(command(b"sshd: me [priv]"), words(&["sshd: me [priv]"]));
+        assert_eq!(command(b"\xff\n\0"), words(&["\u{fffd}\n"]));
+        assert_eq!(FakeProc::new().open().command(7), None);
+    }
+
+    #[test]
+    fn a_long_command_line_is_cut() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(command(long.as_bytes()).unwrap()[0].len(), MOST_OF_A_COMMAND);
+        let kept = cut(vec!["a".to_owned(), long, "b".to_owned()]);
+        assert_eq!(kept.len(), 2);
+        assert_eq!(kept[1].chars().count(), KEPT_OF_A_COMMAND);
+        assert!(kept[1].ends_with("x…"));
+    }
+
+    /// A machine of two processes; descriptors as `(process, fd, link, flags, mount, inode)`.
+    fn machine(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> FakeProc {
+        let mut proc = FakeProc::new();
+        for (process, fd, link, flags, mount, inode) in descriptors {
+            let info = format!("pos:\t0\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{inode}\n");
+            proc = proc.with(&format!("{process}/fdinfo/{fd}"), info.as_bytes());
+            proc = proc.with_link(&format!("{process}/fd/{fd}"), link);
+        }
+        proc
+    }
+
+    fn holds(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> Option<Vec<Output>> {
+        let proc = machine(descriptors);
+        let outputs = proc.open().own_outputs();
+        proc.open().holds(7, &outputs)
+    }
+
+    const PATH: u32 = libc::O_PATH.cast_unsigned();
+
+    #[test]
+    fn the_same_pipe_file_or_terminal_is_held() {
+        use Output::{Stderr, Stdout};
+        for (theirs, expected) in [
+            (("7", 9, "pipe:[11]", 1, 14, 11), &[Stdout][..]),
+            (("7", 9, "pipe:[12]", 1, 14, 12), &[]),
+            (("7", 9, "/var/log/x", 1, 30, 99), &[Stderr]),
+            // The same file by another name.
+            (("7", 9, "/old/x", 1, 30, 99), &[Stderr]),
+            // A file of the same name on another mount, or a new one.
+            (("7", 9, "/var/log/x", 1, 31, 99), &[]),
+            (("7", 9, "/var/log/x", 1, 30, 98), &[]),
+            // Only its place is held.
+            (("7", 9, "/var/log/x", PATH, 30, 99), &[]),
+        ] {
+            let ours = [("self", 1, "pipe:[11]", 1, 14, 11), ("self", 2, "/var/log/x", 1, 30, 99)];
+            let all = [ours[0], ours[1], theirs];
+            assert_eq!(holds(&all), Some(expected.to_vec()), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_not_held() {
+        for ours in [("/dev/null", 1), ("/", PATH)] {
+            let (link, flags) = ours;
+            let all = [("self", 1, link, flags, 5, 5), ("7", 0, link, flags, 5, 5)];
+            assert_eq!(holds(&all), Some(vec![]), "{ours:?}");
+        }
+    }
+
+    #[test]
+    fn both_outputs_may_be_one() {
+        let all = [
+            ("self", 1, "pipe:[11]", 1, 14, 11),
+            ("self", 2, "pipe:[11]", 1, 14, 11),
+            ("7", 2, "pipe:[11]", 1, 14, 11),
+        ];
+        assert_eq!(holds(&all), Some(vec![Output::Stdout, Output::Stderr]));
+    }
+
+    #[test]
+    fn what_we_may_not_see_is_not_known() {
+        assert_eq!(holds(&[("self", 1, "pipe:[11]", 1, 14, 11)]), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Appending to a file that many write to, without waiting for anybody.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::FcntlArg;
+
+use super::FIRST_OWN_FD;
+use super::stdio::write_with_patience;
+
+/// Where a line is to be appended.
+#[derive(Debug)]
+pub enum Destination {
+    /// A file that is opened when there is something to write.
+    Path(PathBuf),
+    /// A descriptor that we were started with, or why there is none.
+    Descriptor(io::Result<File>),
+}
+
+impl Destination {
+    /// The destination that a path means. `/dev/fd/N` is the descriptor itself, which may be what
+    /// nobody can open: a socket, or a file that we could not open again. Before we open anything
+    /// of our own, so that N is what our starter meant.
+    pub fn of(path: &Path) -> Self {
+        let number = path.to_str().and_then(|path| {
+            let number =
+                path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/"));
+            number?.parse::<RawFd>().ok()
+        });
+        match number {
+            Some(fd) => Self::Descriptor(duplicate(fd)),
+            None => Self::Path(path.to_owned()),
+        }
+    }
+
+    /// Appends a line, to a file with one write, so that those of others stay whole. What is no
+    /// file gets so much time to take it.
+    pub fn append(self, line: &[u8], patience: Duration) -> io::Result<()> {
+        let file = match self {
+            Self::Descriptor(file) => file?,
+            // A pipe without a reader is an error then, and not a reason to wait for one.
+            Self::Path(path) => OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o644)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+                .open(path)?,
+        };
+        let kind = file.metadata()?.file_type();
+        let waits = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
+        if waits {
+            return write_with_patience(file.as_fd(), line, patience);
+        }
+        let written = nix::unistd::write(&file, line)?;
+        if written < line.len() {
+            // There was room for a part of it. The rest tells why not for more.
+            write_with_patience(file.as_fd(), &line[written..], patience)?;
+        }
+        Ok(())
+    }
+}
+
+fn duplicate(fd: RawFd) -> io::Result<File> {
+    if fd < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is only looked at: where it is no open descriptor, the call fails.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let copy = nix::fcntl::fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(FIRST_OWN_FD))?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(copy) })
+}

@@ -1,0 +1,84 @@
+//! A forked child of ours that does what may hang, so that we do not.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use libc::{c_int, pid_t};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::time::TimeSpec;
+
+use super::{process, wait};
+use crate::signal::Signal;
+
+/// How long a helper that has been killed may take to die. One that hangs in the kernel does not,
+/// and is left to whoever reaps after us.
+const DEATH: Duration = Duration::from_millis(100);
+
+/// A helper at work. It dies with this value, and with us.
+#[derive(Debug)]
+pub struct Helper {
+    pid: pid_t,
+    output: OwnedFd,
+}
+
+impl Helper {
+    /// Forks a child that does `work` and ends. What it writes can be read from the helper.
+    ///
+    /// All signals that can be are blocked in it, as they are in us. It may allocate and use all
+    /// of the library, since we have one thread only and so nobody holds a lock.
+    pub fn start(work: impl FnOnce(File)) -> Result<Self, Errno> {
+        let (output, input) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        let parent = process::own_pid();
+        // SAFETY: we have one thread, see above.
+        let pid = Errno::result(unsafe { libc::fork() })?;
+        if pid == 0 {
+            let status = c_int::from(
+                catch_unwind(AssertUnwindSafe(|| {
+                    drop(output);
+                    // SAFETY: the calls take and return numbers.
+                    unsafe {
+                        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                        if libc::getppid() != parent {
+                            return;
+                        }
+                    }
+                    work(File::from(input));
+                }))
+                .is_err(),
+            );
+            // SAFETY: nothing of ours must run in the child: no destructor, no exit handler.
+            unsafe { libc::_exit(status) };
+        }
+        Ok(Self { pid, output })
+    }
+
+    /// Reads what the helper has written, some of it; nothing at its end. `ETIME` where nothing
+    /// comes until then.
+    pub fn read(&self, buffer: &mut [u8], until: Instant) -> Result<usize, Errno> {
+        loop {
+            let timeout = until.saturating_duration_since(Instant::now());
+            let mut ready = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(timeout)), None) {
+                Ok(0) => return Err(Errno::ETIME),
+                Ok(_) => return nix::unistd::read(&self.output, buffer),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // It is our child, and is reaped here and nowhere else.
+        let _ = process::signal_process(self.pid, Signal::KILL);
+        let until = Instant::now() + DEATH;
+        while matches!(wait::reap(self.pid), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
