@@ -97,7 +97,7 @@ pub fn command_words(process: &Process) -> Vec<String> {
 pub fn notes(process: &Process, palette: Palette) -> Vec<String> {
     let Process { stat, place, detail, .. } = process;
     let place = match place {
-        Place::Group => "in the command's group".to_owned(),
+        Place::Group => "in the group".to_owned(),
         Place::Job => format!("group {}", stat.pgid),
         Place::Session => format!("session {}", stat.session),
     };
