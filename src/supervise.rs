@@ -264,7 +264,7 @@ impl<'a> Supervisor<'a> {
                 self.job.reap_orphans();
                 false
             }
-            Awaited::LastChild => Job::has_no_live_child(),
+            Awaited::LastChild => self.job.has_no_live_child(),
             Awaited::All(target) => self.job.is_empty(target, self.machine.has_killed()),
         };
         if nobody_left {

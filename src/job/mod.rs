@@ -112,9 +112,15 @@ impl Job {
         self.leader.as_ref()?.exec_error()
     }
 
-    /// Whether no child of ours is alive, whosever it is: then nobody of the job is.
-    pub fn has_no_live_child() -> bool {
-        !wait::has_live_child()
+    /// Whether no child of ours is alive that descends from the command: then nobody does. Where
+    /// we had no other children before, that takes one system call.
+    pub fn has_no_live_child(&self) -> bool {
+        if !wait::has_live_child() {
+            return true;
+        }
+        let is_alive = |all: Vec<Stat>| all.iter().any(Stat::is_alive);
+        // Where they cannot be seen, nothing can be done about them either.
+        !self.census.has_no_strangers() && !self.census.descendants().is_some_and(is_alive)
     }
 
     /// Whether nothing of the target is alive. Reaps what can be reaped, and signals those whom the
@@ -129,7 +135,7 @@ impl Job {
         let now = Instant::now();
         let due = self.look_at.is_none_or(|at| at <= now);
         self.reap_orphans();
-        if Self::has_no_live_child() {
+        if !wait::has_live_child() {
             return true;
         }
         if !killed && self.census.takes_all(target) {
@@ -240,7 +246,7 @@ impl Job {
 
     /// Those of the target that are alive, and all about them.
     pub fn survey(&self, target: Target) -> Vec<Process> {
-        if Self::has_no_live_child() {
+        if self.has_no_live_child() {
             return vec![];
         }
         let seen = self.census.descendants().unwrap_or_default();
