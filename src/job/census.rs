@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::strangers::Strangers;
 use crate::allow::Allow;
 use crate::policy::Target;
+use crate::procfs::detail::Observer;
 use crate::procfs::stat::Stat;
 use crate::procfs::{Pid, Proc};
 use crate::record::{Place, Process};
@@ -131,8 +132,8 @@ impl Census {
     pub fn describe(&self, stats: &[&Stat]) -> Vec<Process> {
         let Some(proc) = self.proc() else { return vec![] };
         let pids: Vec<Pid> = stats.iter().map(|stat| stat.pid).collect();
-        let outputs = proc.own_outputs();
-        let details = survey::read(&pids, TO_TELL, |pid| proc.detail(pid, &outputs));
+        let observer = Observer::new(proc);
+        let details = survey::read(&pids, TO_TELL, |pid| observer.detail(pid));
         let now = process::time_since_boot();
         let describe = |(stat, detail): (&&Stat, Option<_>)| Process {
             age: now.saturating_sub(process::since_boot(stat.start)),

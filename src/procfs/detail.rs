@@ -1,15 +1,17 @@
 //! What more there is to know of a process than its `stat`.
 //!
 //! To read a command line takes the process's memory lock, and a process that hangs can hold that
-//! for ever. So everything here but the user and the wait channel is for a reader that can be
-//! given up.
+//! for ever. So what an [`Observer`] does is for a reader that can be given up.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
+use super::sockets::{self, SocketTable, Sockets};
 use super::{Pid, Proc, status_field};
 
 /// How much of a command line is read, in bytes: as much as one argument can have.
@@ -25,10 +27,12 @@ pub struct Detail {
     pub uid: Option<u32>,
     /// The command and its arguments; empty where the process has none, as a thread of the kernel.
     pub command: Option<Vec<String>>,
-    /// The kernel function that it waits in.
-    pub wait_channel: Option<String>,
+    /// The kernel function that it waits in, or the system call.
+    pub waits_in: Option<String>,
     /// Those of our outputs that it has open.
     pub holds: Option<Vec<Output>>,
+    /// Its sockets.
+    pub sockets: Option<Vec<Sockets>>,
 }
 
 /// One of our own standard descriptors.
@@ -51,10 +55,6 @@ impl Output {
     }
 }
 
-/// Our own outputs, as far as somebody could be waiting for their end.
-#[derive(Debug)]
-pub struct Outputs(Vec<(Output, OpenFile)>);
-
 /// What makes an open file the same as another, whoever has it open.
 #[derive(Debug, PartialEq, Eq)]
 enum OpenFile {
@@ -65,16 +65,9 @@ enum OpenFile {
 }
 
 impl Proc {
-    /// What answers at once, however stuck the process is: the user and the wait channel.
+    /// What answers at once, however stuck the process is: the user and what it waits in.
     pub fn detail_without_waiting(&self, pid: Pid) -> Detail {
-        Detail { uid: self.uid(pid), wait_channel: self.wait_channel(pid), ..Detail::default() }
-    }
-
-    /// All of it.
-    pub fn detail(&self, pid: Pid, outputs: &Outputs) -> Detail {
-        let command = self.command(pid).map(cut);
-        let holds = self.holds(pid, outputs);
-        Detail { command, holds, ..self.detail_without_waiting(pid) }
+        Detail { uid: self.uid(pid), waits_in: self.waits_in(pid), ..Detail::default() }
     }
 
     /// The command line of a process, as it has it now: a process can change it.
@@ -88,46 +81,16 @@ impl Proc {
         Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
     }
 
-    /// Our own standard output and error. Left out are those that nobody waits for: closed ones,
-    /// and the null device, which every daemon has open.
-    pub fn own_outputs(&self) -> Outputs {
-        let outputs = [(Output::Stdout, "self", "1"), (Output::Stderr, "self", "2")];
-        let open = outputs.into_iter().filter_map(|(output, process, fd)| {
-            let link = self.link(process, fd)?;
-            Some((output, self.open_file(process, fd, link)?))
-        });
-        Outputs(open.collect())
-    }
-
-    /// Which of our outputs a process has open; `None` where we may not know.
-    fn holds(&self, pid: Pid, outputs: &Outputs) -> Option<Vec<Output>> {
-        let process = pid.to_string();
-        let mut held = vec![];
-        for entry in fs::read_dir(self.root.join(&process).join("fd")).ok()?.flatten() {
-            let name = entry.file_name();
-            let Some(fd) = name.to_str() else { continue };
-            let Some(link) = self.link(&process, fd) else { continue };
-            // Most descriptors are none of ours at first sight.
-            let likely = outputs.0.iter().any(|(_, ours)| ours.may_be_at(&link));
-            let Some(theirs) = likely.then(|| self.open_file(&process, fd, link)).flatten() else {
-                continue;
-            };
-            for (output, ours) in &outputs.0 {
-                if *ours == theirs && !held.contains(output) {
-                    held.push(*output);
-                }
-            }
-            if held.len() == outputs.0.len() {
-                break;
-            }
-        }
-        held.sort_by_key(|output| output.name() == Output::Stderr.name());
-        Some(held)
-    }
-
     fn link(&self, process: &str, fd: &str) -> Option<Vec<u8>> {
         let link = fs::read_link(self.root.join(process).join("fd").join(fd)).ok()?;
         Some(link.as_os_str().as_bytes().to_vec())
+    }
+
+    /// The descriptors of a process and what they are; `None` where we may not know.
+    fn descriptors(&self, process: &str) -> Option<impl Iterator<Item = (String, Vec<u8>)>> {
+        let entries = fs::read_dir(self.root.join(process).join("fd")).ok()?.flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        Some(names.filter_map(move |fd| self.link(process, &fd).map(|link| (fd, link))))
     }
 
     /// What a descriptor stands for. It is not asked of the file: a file system that hangs would
@@ -145,6 +108,72 @@ impl Proc {
         // Linux before 5.14 does not tell the inode; then the path has to do.
         let inode = status_field(&info, b"ino:").unwrap_or(&link).to_vec();
         Some(OpenFile::Inode(status_field(&info, b"mnt_id:")?.to_vec(), inode))
+    }
+}
+
+/// Looks at one process after another.
+#[derive(Debug)]
+pub struct Observer<'a> {
+    proc: &'a Proc,
+    /// Our own outputs, as far as somebody could be waiting for their end.
+    outputs: Vec<(Output, OpenFile)>,
+    /// The sockets of the network namespaces that have been met.
+    networks: RefCell<HashMap<Vec<u8>, SocketTable>>,
+}
+
+impl<'a> Observer<'a> {
+    /// An observer who knows our own standard output and error. Left out are those that nobody
+    /// waits for: closed ones, and the null device, which every daemon has open.
+    pub fn new(proc: &'a Proc) -> Self {
+        let outputs = [(Output::Stdout, "1"), (Output::Stderr, "2")];
+        let open = outputs.into_iter().filter_map(|(output, fd)| {
+            let link = proc.link("self", fd)?;
+            Some((output, proc.open_file("self", fd, link)?))
+        });
+        Self { proc, outputs: open.collect(), networks: RefCell::default() }
+    }
+
+    /// All there is to know.
+    pub fn detail(&self, pid: Pid) -> Detail {
+        let mut detail = self.proc.detail_without_waiting(pid);
+        detail.command = self.proc.command(pid).map(cut);
+        let process = pid.to_string();
+        let Some(descriptors) = self.proc.descriptors(&process) else { return detail };
+        let mut held = vec![];
+        let mut inodes = vec![];
+        for (fd, link) in descriptors {
+            inodes.extend(sockets::inode_of(&link));
+            held.extend(self.outputs_at(&process, &fd, link));
+        }
+        held.sort_by_key(|output| *output as u8);
+        held.dedup();
+        detail.holds = Some(held);
+        detail.sockets = Some(self.sockets(pid, &inodes));
+        detail
+    }
+
+    /// Those of our outputs that a descriptor is.
+    fn outputs_at(&self, process: &str, fd: &str, link: Vec<u8>) -> Vec<Output> {
+        // Most descriptors are none of ours at first sight.
+        if !self.outputs.iter().any(|(_, ours)| ours.may_be_at(&link)) {
+            return vec![];
+        }
+        let theirs = self.proc.open_file(process, fd, link);
+        let same = self.outputs.iter().filter(|(_, ours)| Some(ours) == theirs.as_ref());
+        same.map(|(output, _)| *output).collect()
+    }
+
+    fn sockets(&self, pid: Pid, inodes: &[u64]) -> Vec<Sockets> {
+        if inodes.is_empty() {
+            return vec![];
+        }
+        let namespace = fs::read_link(self.proc.root.join(format!("{pid}/ns/net")));
+        let namespace = namespace.map(|link| link.into_os_string().into_encoded_bytes());
+        let mut networks = self.networks.borrow_mut();
+        let table = networks
+            .entry(namespace.unwrap_or_default())
+            .or_insert_with(|| self.proc.socket_table(pid));
+        table.count(inodes)
     }
 }
 
@@ -218,9 +247,8 @@ mod tests {
     }
 
     fn holds(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> Option<Vec<Output>> {
-        let proc = machine(descriptors);
-        let outputs = proc.open().own_outputs();
-        proc.open().holds(7, &outputs)
+        let proc = machine(descriptors).open();
+        Observer::new(&proc).detail(7).holds
     }
 
     const PATH: u32 = libc::O_PATH.cast_unsigned();

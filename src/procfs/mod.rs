@@ -10,7 +10,9 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 pub mod detail;
+pub mod sockets;
 pub mod stat;
+mod syscall;
 pub mod tree;
 
 use stat::Stat;
@@ -52,12 +54,17 @@ impl Proc {
         ids.split_whitespace().next()?.parse().ok()
     }
 
-    /// The kernel function that a process waits in; `None` where it waits in none, or where we may
-    /// not know.
-    pub fn wait_channel(&self, pid: Pid) -> Option<String> {
-        let name = self.read(&format!("{pid}/wchan")).ok()?;
+    /// The kernel function that a process waits in; where we may not know that, the system call;
+    /// `None` where it waits in none, or is nobody that we may look at.
+    pub fn waits_in(&self, pid: Pid) -> Option<String> {
+        let name = self.read(&format!("{pid}/wchan")).unwrap_or_default();
         let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
-        (!name.is_empty() && name != "0").then_some(name)
+        if !name.is_empty() && name != "0" {
+            return Some(name);
+        }
+        let call = self.read(&format!("{pid}/syscall")).ok()?;
+        let number = std::str::from_utf8(&call).ok()?.split_ascii_whitespace().next()?;
+        syscall::name(number.parse().ok()?).map(str::to_owned)
     }
 
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
@@ -143,11 +150,15 @@ pub(crate) mod tests {
             .with("7/status", b"Name:\tUid: 9\nUid:\t1000\t0\t0\t0\n")
             .with("7/wchan", b"futex_wait_queue")
             .with("8/status", b"Name:\tx\n")
-            .with("8/wchan", b"0");
+            .with("8/wchan", b"0")
+            .with("8/syscall", format!("{} 0x3 0x7ffe 0x1", libc::SYS_read).as_bytes())
+            .with("9/wchan", b"0")
+            .with("9/syscall", b"running");
         assert_eq!(proc.open().uid(7), Some(1000));
-        assert_eq!(proc.open().wait_channel(7), Some("futex_wait_queue".to_owned()));
+        assert_eq!(proc.open().waits_in(7), Some("futex_wait_queue".to_owned()));
         assert_eq!(proc.open().uid(8), None);
-        assert_eq!(proc.open().wait_channel(8), None);
-        assert_eq!(proc.open().wait_channel(9), None);
+        assert_eq!(proc.open().waits_in(8), Some("read".to_owned()));
+        assert_eq!(proc.open().waits_in(9), None);
+        assert_eq!(proc.open().waits_in(10), None);
     }
 }

@@ -220,7 +220,7 @@ fn process_report(process: &Process) -> ProcessReport<'_> {
         name: &stat.name,
         command: detail.command.as_ref().map(words),
         threads: stat.threads,
-        wait: detail.wait_channel.as_deref(),
+        wait: detail.waits_in.as_deref(),
         in_group: *place == Place::Group,
         holds: detail.holds.as_ref().map(|holds| holds.iter().map(|held| held.name()).collect()),
         sockets: (),

@@ -4,4 +4,5 @@
 pub mod json;
 pub mod processes;
 pub mod text;
+mod waits;
 pub mod words;

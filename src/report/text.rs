@@ -64,8 +64,8 @@ fn survivor(process: &Process) -> String {
     if let Some(uid) = detail.uid {
         let _ = write!(line, ", user {uid}");
     }
-    if let Some(wait_channel) = &detail.wait_channel {
-        let _ = write!(line, ", waits in {}", printable(OsStr::new(wait_channel)));
+    if let Some(waits_in) = &detail.waits_in {
+        let _ = write!(line, ", waits in {}", printable(OsStr::new(waits_in)));
     }
     line
 }
