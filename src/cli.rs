@@ -50,6 +50,14 @@ struct Args {
     )]
     escalate: Option<OsString>,
 
+    /// The limit on doing nothing at all [default: none]
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    idle: Option<OsString>,
+
+    /// Run this with sh -c before the first signal
+    #[arg(long, value_name = "COMMAND")]
+    on_timeout: Option<OsString>,
+
     /// What outlives COMMAND: report, kill, wait, ignore
     #[arg(short, long, value_name = "POLICY", hide_possible_values = true)]
     lingering: Option<Lingering>,
@@ -108,6 +116,7 @@ Installed under the name timeout, it behaves as timeout(1) does.
 Examples:
   grpkill-timeout 30s git remote update
   grpkill-timeout -k 2s 1m make test
+  grpkill-timeout --idle=5m 0 rsync -a /home backup:
   grpkill-timeout --escalate=QUIT/2s/TERM/10s/KILL 1h java -jar job.jar";
 
 /// What to do.
@@ -119,6 +128,8 @@ pub struct Plan {
     pub policy: Policy,
     /// Whether its status is ours even after the limit.
     pub preserve_status: bool,
+    /// What is run when time is up.
+    pub hook: Option<OsString>,
     /// Who may linger.
     pub allow: Allow,
     /// Whether those that linger are named.
@@ -247,20 +258,27 @@ fn plan(preset: Preset, typed: Args) -> Result<Plan> {
         _ => Verbosity::Normal,
     };
     let surveys = lingering != Lingering::Ignore || report.is_some();
+    let snapshots = !is_timeout && verbosity > Verbosity::Quiet || report.is_some();
     let limit = (!limit.is_zero()).then_some(limit);
+    let idle = typed.idle.as_deref().map(idle).transpose()?.filter(|limit| !limit.is_zero());
+    let hook = typed.on_timeout.map(hook).transpose()?;
     Ok(Plan {
         command,
         policy: Policy {
             limit,
+            idle,
             ladder,
             target,
             kill_target,
             until,
             lingering,
             surveys,
+            snapshots,
+            has_hook: hook.is_some(),
             kill_shows: is_timeout,
         },
         preserve_status: typed.preserve_status,
+        hook,
         allow,
         names_lingering: asked != Lingering::Ignore,
         lingering_status,
@@ -307,6 +325,17 @@ fn allow(globs: &[OsString]) -> Result<Allow> {
         })?;
     }
     Ok(allow)
+}
+
+fn idle(text: &OsStr) -> Result<Duration> {
+    read("duration", text, "--idle", duration::parse)
+}
+
+fn hook(command: OsString) -> Result<OsString> {
+    if command.is_empty() {
+        bail!("invalid command '' for --on-timeout: expected a line for sh -c");
+    }
+    Ok(command)
 }
 
 fn lingering_status(text: &OsStr) -> Result<u8> {

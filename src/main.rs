@@ -15,6 +15,8 @@ mod allow;
 mod cli;
 mod console;
 mod duration;
+mod hook;
+mod idle;
 mod job;
 mod ladder;
 mod policy;
@@ -95,12 +97,10 @@ fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
         Err(error) => console.error(&error.to_string()),
     }
     if let Some(report) = report {
-        let (command, limit) = (&plan.command[..], plan.policy.limit);
+        let (command, policy) = (&plan.command[..], &plan.policy);
         let record = run.as_ref().ok();
-        report.write(
-            &json::line(&json::Run { command, limit, started, record, exit_status }),
-            &console,
-        );
+        let run = json::Run { command, policy, started, record, exit_status };
+        report.write(&json::line(&run), &console);
     }
     exit_status
 }
@@ -108,7 +108,7 @@ fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
 /// Says how the run ended, as far as the user should know.
 fn tell(plan: &Plan, record: &Record, console: &Console) {
     let is_own = plan.wording == text::Wording::Own;
-    if is_own && let Some(line) = text::ended(&plan.command, plan.policy.limit, record) {
+    if is_own && let Some(line) = text::ended(&plan.command, &plan.policy, record) {
         console.notice(&line);
     }
     if plan.names_lingering

@@ -60,6 +60,8 @@ pub struct Process {
     pub age: Duration,
     /// Whether it has gone away from the command.
     pub place: Place,
+    /// Whether it is another user's.
+    pub is_foreign: bool,
     /// What it is doing.
     pub detail: Detail,
 }
@@ -94,6 +96,26 @@ impl AddAssign for Usage {
     }
 }
 
+/// What was running when time was up.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The processes of the tree, parents before their children.
+    pub processes: Vec<Process>,
+    /// Whether all of them are there, and all that there is to know of each.
+    pub complete: bool,
+}
+
+/// What became of the hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HookRecord {
+    /// Its exit status, 128+N for signal N; `None` where it could not be started.
+    pub status: Option<u8>,
+    /// From its start to its end.
+    pub elapsed: Duration,
+    /// Whether we had to kill it.
+    pub timed_out: bool,
+}
+
 /// A run that is over.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -115,6 +137,10 @@ pub struct Record {
     pub sent: Vec<Sent>,
     /// The signals that came, where somebody wants to know.
     pub received: Vec<Received>,
+    /// What was running when time was up, where somebody wants to know.
+    pub snapshot: Option<Snapshot>,
+    /// What became of the hook, where it was run.
+    pub hook: Option<HookRecord>,
     /// Who was alive when we would have returned, and is not allowed to be.
     pub lingering: Vec<Process>,
     /// Those whom KILL did not end.

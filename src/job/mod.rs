@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::Pid;
+use crate::procfs::activity::Sample;
 use crate::procfs::stat::Stat;
-use crate::record::{Process, Sent, Usage};
+use crate::record::{Process, Sent, Snapshot, Usage};
 use crate::status::WaitStatus;
+use crate::survey::Patience;
 use crate::sys::process::{self, PidFd};
 use crate::sys::spawn::{ExecError, Leader};
 use crate::sys::wait::{self, Children};
@@ -21,7 +23,7 @@ mod census;
 mod delivery;
 mod strangers;
 
-use census::Census;
+use census::{Census, TO_TELL};
 use delivery::Step;
 pub use strangers::Strangers;
 
@@ -37,6 +39,9 @@ const LOOK_OFTEN: Duration = Duration::from_millis(100);
 /// and at our signals.
 const TURN: Duration = Duration::from_millis(5);
 
+/// How long a snapshot may take: it stands between the limit and the first signal.
+const LOOKING: Duration = Duration::from_millis(250);
+
 /// The processes that a run has started.
 #[derive(Debug)]
 pub struct Job {
@@ -49,6 +54,7 @@ pub struct Job {
     look_at: Option<Instant>,
     more_to_reap: bool,
     usage: Usage,
+    has_reaped: bool,
     sent: Vec<Sent>,
     step: Option<Step>,
 }
@@ -74,6 +80,7 @@ impl Job {
             look_at: None,
             more_to_reap: false,
             usage: Usage::default(),
+            has_reaped: false,
             sent: Vec::new(),
             step: None,
         }
@@ -186,6 +193,38 @@ impl Job {
         })
     }
 
+    /// The processes of the job that are alive.
+    pub fn pids(&self) -> Vec<Pid> {
+        let seen = self.census.descendants().unwrap_or_default();
+        self.census.select(Target::Job, &seen).iter().map(|stat| stat.pid).collect()
+    }
+
+    /// The whole tree as it is now. It takes no longer than [`LOOKING`], whatever the tree does.
+    pub fn snapshot(&self) -> Snapshot {
+        let begun = Instant::now();
+        let (until_found, until) = (begun + LOOKING / 2, begun + LOOKING);
+        let seen = self.census.descendants_until(Some(until_found)).unwrap_or_default();
+        let found_all = Instant::now() < until_found;
+        let alive: Vec<&Stat> = seen.iter().filter(|stat| stat.is_alive()).collect();
+        let left = until.saturating_duration_since(Instant::now());
+        let (processes, complete) =
+            self.census.describe(&alive, Patience { each: left, all: left });
+        Snapshot { processes, complete: complete && found_all && self.can_see() }
+    }
+
+    /// What the tree has done by now, and whether something of it has ended and been reaped since
+    /// this was asked before.
+    pub fn sample(&mut self) -> (Sample, bool) {
+        let seen = self.census.descendants().unwrap_or_default();
+        let sample = self.census.proc().map(|proc| proc.sample(&seen, process::clock_tick()));
+        (sample.unwrap_or_default(), std::mem::take(&mut self.has_reaped))
+    }
+
+    /// From now on this child of ours, with its group, is not of the job; or nobody is excepted.
+    pub fn except_hook(&mut self, hook: Option<Pid>) {
+        self.census.set_hook(hook);
+    }
+
     /// What polls as readable when it is time to ask [`Job::is_empty`] again, beside SIGCHLD.
     pub fn end_of_witness(&self) -> Option<BorrowedFd<'_>> {
         self.witness.as_ref()?.end.as_ref().map(AsFd::as_fd)
@@ -204,14 +243,23 @@ impl Job {
             return;
         }
         let Some(proc) = self.census.proc() else { return };
-        let mut reaped = Usage::default();
+        let mut ended = vec![];
         for pid in proc.children(process::own_pid()).unwrap_or_default() {
             let is_ours = || proc.stat(pid).is_some_and(|child| self.census.is_ours(&child));
-            if pid != self.leader_pid && (no_strangers || is_ours()) {
-                reaped += wait::reap(pid).ok().flatten().unwrap_or_default();
+            if pid != self.leader_pid && !self.census.is_hook(pid) && (no_strangers || is_ours()) {
+                ended.push(pid);
             }
         }
-        self.usage += reaped;
+        for pid in ended {
+            self.reap(pid);
+        }
+    }
+
+    fn reap(&mut self, pid: Pid) {
+        if let Ok(Some(usage)) = wait::reap(pid) {
+            self.usage += usage;
+            self.has_reaped = true;
+        }
     }
 
     /// Reaps whatever the kernel offers first. False where that is not all: the leader's zombie
@@ -220,9 +268,7 @@ impl Job {
         let turn_ends = Instant::now() + TURN;
         loop {
             match wait::peek_any() {
-                Ok(Children::Ended(pid)) if pid != self.leader_pid || self.leader.is_none() => {
-                    self.usage += wait::reap(pid).ok().flatten().unwrap_or_default();
-                }
+                Ok(Children::Ended(pid)) if !self.is_kept(pid) => self.reap(pid),
                 children => {
                     self.more_to_reap = false;
                     return !matches!(children, Ok(Children::Ended(_)));
@@ -233,6 +279,11 @@ impl Job {
                 return false;
             }
         }
+    }
+
+    /// Whether this child is reaped by others only: its number is still wanted.
+    fn is_kept(&self, pid: Pid) -> bool {
+        pid == self.leader_pid && self.leader.is_some() || self.census.is_hook(pid)
     }
 
     /// Reaps the leader if it has ended; if not, it stays.
@@ -250,7 +301,7 @@ impl Job {
             return vec![];
         }
         let seen = self.census.descendants().unwrap_or_default();
-        self.census.describe(&self.census.select(target, &seen))
+        self.census.describe(&self.census.select(target, &seen), TO_TELL).0
     }
 
     /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a

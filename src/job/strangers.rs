@@ -33,7 +33,9 @@ impl Strangers {
             return Self::None;
         }
         let own_pid = process::own_pid();
-        let Some(all) = trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true)) else {
+        let Some(all) =
+            trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true, || true))
+        else {
             return Self::Unknown;
         };
         let children = all.iter().filter(|stat| stat.ppid == own_pid);

@@ -5,6 +5,7 @@
 //! | Running | Settling; with `ignore` Done | – | send it; Escalating | pass it on | first step; Escalating |
 //! | Settling | – | Done | as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
 //! | Waiting | – | Done | as in Running | pass it on | first step; Escalating |
+//! | Hooking | – | – | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
 //! | Escalating | Done, if only the leader is waited for | Done, if the leader has exited | next step at once | pass it on | next step; after KILL Draining |
 //! | Draining | as above | as above | – | – | give up; Done |
 //! | Done | – | – | – | – | – |
@@ -13,6 +14,9 @@
 //! itself, and in Waiting, where `--lingering=wait` waits for the rest of it. A ladder that begins
 //! there, or by `--lingering=kill`, is for what lingers. Before the end of a run that may leave
 //! somebody, the policy asks for a survey of who is left.
+//!
+//! The limit, and the limit on doing nothing, begin with a snapshot of what is running, and with the
+//! hook, if there is one, in Hooking; when it has ended the first step is taken.
 //!
 //! *A signal that ends* is HUP, INT, QUIT, TERM or the ladder's own first one. It takes the place
 //! of the ladder's first step. While the ladder runs, the first such signal after a limit, and one
@@ -24,8 +28,8 @@
 use std::time::Instant;
 
 use super::{
-    AFTER_KILL, Action, Awaited, Cause, Event, Lingering, Outcome, Policy, SAME_REQUEST, SETTLE,
-    Target,
+    AFTER_KILL, Action, Awaited, Cause, Event, HOOK, Lingering, Outcome, Policy, SAME_REQUEST,
+    SETTLE, Target,
 };
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
@@ -35,6 +39,7 @@ pub(super) enum State {
     Running,
     Settling { until: Instant },
     Waiting,
+    Hooking { cause: Cause, until: Instant },
     Escalating { cause: Cause, step: usize, next_at: Option<Instant> },
     Draining { cause: Cause, until: Instant },
     Done { cause: Option<Cause>, gave_up: bool },
@@ -80,8 +85,10 @@ impl<'a> Machine<'a> {
             {
                 self.finish(false)
             }
-            // The leader is one of them, so this is a mistake of the caller; we only wait.
-            (_, Event::NobodyLeft) => vec![],
+            (State::Running | State::Waiting, Event::Idle) => self.time_is_up(now, Cause::Idle),
+            (State::Hooking { cause, .. }, Event::HookEnded) => self.take_step(now, cause, 0),
+            // Too late; or a mistake of the caller: the leader is one of those who are awaited.
+            (_, Event::NobodyLeft | Event::Idle | Event::HookEnded) => vec![],
             (_, Event::Received(Signal::ALRM, _)) => self.limit_passed(now),
             // The terminal has told the whole group, and with it a leader that is in ours: what it
             // makes of Ctrl-C is its own business, as without us.
@@ -105,6 +112,11 @@ impl<'a> Machine<'a> {
             }
             _ if self.limit_at.is_some_and(|at| at <= now) => self.limit_passed(now),
             State::Settling { until } if until <= now => self.settled(now),
+            State::Hooking { cause, until } if until <= now => {
+                let mut actions = vec![Action::KillHook];
+                actions.extend(self.take_step(now, cause, 0));
+                actions
+            }
             _ => vec![],
         }
     }
@@ -115,7 +127,7 @@ impl<'a> Machine<'a> {
             State::Running | State::Waiting => self.limit_at,
             State::Settling { until } => self.limit_at.into_iter().chain([until]).min(),
             State::Escalating { next_at, .. } => next_at.into_iter().chain(self.limit_at).min(),
-            State::Draining { until, .. } => Some(until),
+            State::Hooking { until, .. } | State::Draining { until, .. } => Some(until),
             State::Done { .. } => None,
         }
     }
@@ -125,10 +137,15 @@ impl<'a> Machine<'a> {
         match self.state {
             State::Settling { .. } => Awaited::LastChild,
             State::Waiting => Awaited::All(Target::Lingering),
-            State::Running | State::Done { .. } => Awaited::Nobody,
+            State::Running | State::Hooking { .. } | State::Done { .. } => Awaited::Nobody,
             _ if self.until() == Target::Leader => Awaited::Nobody,
             State::Escalating { .. } | State::Draining { .. } => Awaited::All(self.until()),
         }
+    }
+
+    /// Whether [`Event::Idle`] would mean something.
+    pub fn may_be_idle(&self) -> bool {
+        matches!(self.state, State::Running | State::Waiting)
     }
 
     /// Whether the job has been sent KILL, after which whatever still appears in it may be killed
@@ -141,7 +158,9 @@ impl<'a> Machine<'a> {
     pub fn outcome(&self) -> Outcome {
         let (cause, gave_up) = match self.state {
             State::Running | State::Settling { .. } | State::Waiting => (None, false),
-            State::Escalating { cause, .. } | State::Draining { cause, .. } => (Some(cause), false),
+            State::Hooking { cause, .. }
+            | State::Escalating { cause, .. }
+            | State::Draining { cause, .. } => (Some(cause), false),
             State::Done { cause, gave_up } => (cause, gave_up),
         };
         let Self { leader, after_exit, killed, .. } = *self;
@@ -159,6 +178,8 @@ impl<'a> Machine<'a> {
                 self.state = State::Settling { until: now + SETTLE };
                 vec![]
             }
+            // The hook may want to look at what is left.
+            (State::Hooking { .. }, _) => vec![],
             _ if self.until() == Target::Leader => self.finish(false),
             _ => vec![],
         }
@@ -184,15 +205,30 @@ impl<'a> Machine<'a> {
     fn limit_passed(&mut self, now: Instant) -> Vec<Action> {
         self.limit_at = None;
         match (self.state, self.policy.lingering) {
-            (State::Escalating { cause: Cause::Limit | Cause::LeaderExit, .. }, _)
-            // The command has ended in time.
-            | (State::Settling { .. }, Lingering::Report | Lingering::Kill) => vec![],
-            (State::Settling { .. } | State::Waiting, _) => {
-                self.after_exit = true;
-                self.take_step(now, Cause::Limit, 0)
-            }
-            _ => self.take_step(now, Cause::Limit, 0),
+            // The command has ended in time, or its time was up before.
+            (State::Settling { .. }, Lingering::Report | Lingering::Kill)
+            | (State::Hooking { .. }, _) => vec![],
+            (State::Escalating { cause, .. }, _) if !matches!(cause, Cause::Received(_)) => vec![],
+            _ => self.time_is_up(now, Cause::Limit),
         }
+    }
+
+    /// Looks at what is running, runs the hook, and begins the ladder; but no hook holds up a
+    /// ladder that has begun.
+    fn time_is_up(&mut self, now: Instant, cause: Cause) -> Vec<Action> {
+        self.limit_at = None;
+        self.after_exit |= matches!(self.state, State::Settling { .. } | State::Waiting);
+        let mut actions = vec![];
+        if self.policy.snapshots {
+            actions.push(Action::Snapshot);
+        }
+        if self.policy.has_hook && !matches!(self.state, State::Escalating { .. }) {
+            self.state = State::Hooking { cause, until: now + HOOK };
+            actions.push(Action::RunHook(cause));
+        } else {
+            actions.extend(self.take_step(now, cause, 0));
+        }
+        actions
     }
 
     fn asked_to_end(&mut self, now: Instant, signal: Signal) -> Vec<Action> {
@@ -213,6 +249,11 @@ impl<'a> Machine<'a> {
             (State::Settling { .. } | State::Waiting, _) => {
                 self.after_exit = true;
                 self.begin(now, signal, Cause::Received(signal), 0)
+            }
+            (State::Hooking { cause, .. }, _) => {
+                let mut actions = vec![Action::KillHook];
+                actions.extend(self.begin(now, signal, cause, 0));
+                actions
             }
             _ => vec![self.send(signal)],
         }
@@ -241,7 +282,7 @@ impl<'a> Machine<'a> {
             self.state = State::Draining { cause, until: now + AFTER_KILL };
         }
         let mut actions = vec![self.send(signal)];
-        if self.after_exit && self.until() == Target::Leader {
+        if self.leader.is_some() && self.until() == Target::Leader {
             // Whom we would wait for has ended before.
             actions.extend(self.finish(false));
         }

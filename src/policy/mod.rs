@@ -20,14 +20,20 @@ pub const AFTER_KILL: Duration = Duration::from_secs(5);
 /// Within this time the same signal counts once: a group and its parent often deliver both.
 pub const SAME_REQUEST: Duration = Duration::from_millis(200);
 
+/// How long the hook may take.
+pub const HOOK: Duration = Duration::from_secs(10);
+
 /// How long what a command leaves behind may take to go by itself.
 pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// What the user has asked for.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Policy {
     /// The limit, from the start of the command; `None` is no limit.
     pub limit: Option<Duration>,
+    /// The limit on doing nothing; `None` is no limit.
+    pub idle: Option<Duration>,
     /// The escalation.
     pub ladder: Ladder,
     /// Who gets the signals that can be handled.
@@ -40,6 +46,10 @@ pub struct Policy {
     pub lingering: Lingering,
     /// Whether somebody wants to know who is left at the end.
     pub surveys: bool,
+    /// Whether somebody wants to know what was running when the time had run out.
+    pub snapshots: bool,
+    /// Whether there is a command to be run then.
+    pub has_hook: bool,
     /// A leader that KILL had to end after a signal to us makes the status 137, as timeout(1)
     /// has it, and not a death by the signal that we had received.
     pub kill_shows: bool,
@@ -106,6 +116,10 @@ pub enum Event {
     NobodyLeft,
     /// A signal to us, not SIGCHLD.
     Received(Signal, Origin),
+    /// The whole tree has done nothing for the time that it may.
+    Idle,
+    /// The hook has ended, or could not be started.
+    HookEnded,
 }
 
 /// What is to be done, in this order.
@@ -120,6 +134,12 @@ pub enum Action {
         /// Whether SIGCONT follows: a stopped process does not act on a signal.
         and_continue: bool,
     },
+    /// Note what is running, before it is ended for want of time.
+    Snapshot,
+    /// Start the hook.
+    RunHook(Cause),
+    /// End the hook, with its group.
+    KillHook,
     /// Note what the command has left, before it is ended.
     NoteLingering,
     /// Note which of these are there at the end.
@@ -133,6 +153,8 @@ pub enum Action {
 pub enum Cause {
     /// The limit has passed.
     Limit,
+    /// The limit on doing nothing has passed.
+    Idle,
     /// This signal came to us.
     Received(Signal),
     /// The command has ended in time, and what it has left is not to linger.
@@ -161,9 +183,13 @@ impl Outcome {
         match (self.cause, self.leader) {
             (None | Some(Cause::LeaderExit), Some(status)) => status.into(),
             (None | Some(Cause::LeaderExit), None) => ExitStatus::FAILED,
-            (Some(Cause::Limit), Some(status)) if preserve => ExitStatus::Code(status.code()),
-            (Some(Cause::Limit), _) if killed => ExitStatus::Code(code_of(Signal::KILL)),
-            (Some(Cause::Limit), _) => ExitStatus::TIMED_OUT,
+            (Some(Cause::Limit | Cause::Idle), Some(status)) if preserve => {
+                ExitStatus::Code(status.code())
+            }
+            (Some(Cause::Limit | Cause::Idle), _) if killed => {
+                ExitStatus::Code(code_of(Signal::KILL))
+            }
+            (Some(Cause::Limit | Cause::Idle), _) => ExitStatus::TIMED_OUT,
             // The command knew nothing of the signal, and a script must stop at it all the same.
             (Some(Cause::Received(signal)), _) if self.after_exit => ExitStatus::Signal(signal),
             (Some(Cause::Received(_)), Some(status)) if !(self.killed && killed) => status.into(),

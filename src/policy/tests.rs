@@ -8,6 +8,7 @@ use super::*;
 
 mod every_sequence;
 mod lingering;
+mod time_up;
 
 const USR1: &str = "USR1";
 
@@ -23,12 +24,15 @@ fn seconds(seconds: u64) -> Duration {
 fn policy(ladder: &str) -> Policy {
     Policy {
         limit: Some(seconds(30)),
+        idle: None,
         ladder: Ladder::parse(ladder).unwrap(),
         target: Target::Job,
         kill_target: Target::Job,
         until: Target::Job,
         lingering: Lingering::Ignore,
         surveys: false,
+        snapshots: false,
+        has_hook: false,
         kill_shows: false,
     }
 }
@@ -99,6 +103,9 @@ impl<'a> Run<'a> {
 /// to the leader alone, `TERM#` one to the tree, `TERM~` one to what lingers.
 fn show(actions: &[Action]) -> Vec<String> {
     let show_one = |action: &Action| match action {
+        Action::Snapshot => "snapshot".to_owned(),
+        Action::RunHook(_) => "run hook".to_owned(),
+        Action::KillHook => "kill hook".to_owned(),
         Action::NoteLingering => "note lingering".to_owned(),
         Action::NoteLeft(_) => "note left".to_owned(),
         Action::Finish => "finish".to_owned(),

@@ -247,8 +247,8 @@ mod tests {
     }
 
     fn holds(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> Option<Vec<Output>> {
-        let proc = machine(descriptors).open();
-        Observer::new(&proc).detail(7).holds
+        let machine = machine(descriptors);
+        Observer::new(&machine.open()).detail(7).holds
     }
 
     const PATH: u32 = libc::O_PATH.cast_unsigned();

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+pub mod activity;
 pub mod detail;
 pub mod sockets;
 pub mod stat;

@@ -48,8 +48,7 @@ const STATES: [&str; 12] = [
 ];
 
 /// The names of the kernel's `SS_*` states of a Unix socket, which count from 0.
-const UNIX_STATES: [&str; 5] =
-    ["FREE", "UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING"];
+const UNIX_STATES: [&str; 5] = ["FREE", "UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING"];
 
 /// The flag of a Unix socket that listens, `__SO_ACCEPTCON`.
 const ACCEPTS: u64 = 0x1_0000;
@@ -81,8 +80,9 @@ impl SocketTable {
         for socket in inodes.iter().filter_map(|inode| self.0.get(inode)) {
             let same_peer = |other: &&mut Sockets| {
                 let own_end = socket.remote.is_some() || socket.local == other.local;
-                own_end && (&socket.protocol, &socket.remote, &socket.state)
-                    == (&other.protocol, &other.remote, &other.state)
+                own_end
+                    && (&socket.protocol, &socket.remote, &socket.state)
+                        == (&other.protocol, &other.remote, &other.state)
             };
             match counted.iter_mut().find(same_peer) {
                 Some(same) => {

@@ -20,6 +20,10 @@ pub struct Stat {
     pub session: Pid,
     /// The number of threads.
     pub threads: u32,
+    /// Page faults of the children that it has waited for: a number that grows with each of them.
+    pub child_faults: u64,
+    /// The time that all its threads have run, in clock ticks.
+    pub cpu_ticks: u64,
     /// When it started, in clock ticks since boot: with the process id it names one process.
     pub start: u64,
 }
@@ -28,6 +32,10 @@ pub struct Stat {
 const PPID: usize = 1;
 const PGRP: usize = 2;
 const SESSION: usize = 3;
+const CHILD_MINOR_FAULTS: usize = 8;
+const CHILD_MAJOR_FAULTS: usize = 10;
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
 const NUM_THREADS: usize = 17;
 const START_TIME: usize = 19;
 
@@ -44,6 +52,7 @@ impl Stat {
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let mut state = fields.first()?.chars();
         let state = state.next().filter(|_| state.next().is_none())?;
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
             pid,
             name: String::from_utf8_lossy(name).into_owned(),
@@ -52,7 +61,9 @@ impl Stat {
             pgid: fields.get(PGRP)?.parse().ok()?,
             session: fields.get(SESSION)?.parse().ok()?,
             threads: fields.get(NUM_THREADS)?.parse().ok()?,
-            start: fields.get(START_TIME)?.parse().ok()?,
+            child_faults: number(CHILD_MINOR_FAULTS)?.wrapping_add(number(CHILD_MAJOR_FAULTS)?),
+            cpu_ticks: number(USER_TIME)?.wrapping_add(number(SYSTEM_TIME)?),
+            start: number(START_TIME)?,
         })
     }
 
@@ -70,7 +81,7 @@ mod tests {
 
     fn line(name: &[u8], state: &str, threads: u32) -> Vec<u8> {
         let rest = format!(
-            ") {state} 41 42 43 34816 42 4194304 120 0 0 0 1 2 0 0 20 0 {threads} 0 987654 2789376 \
+            ") {state} 41 42 43 34816 42 4194304 120 70 0 7 1 2 0 0 20 0 {threads} 0 987654 2789376 \
              191 18446744073709551615 1 1 0 0 0 0 0 4096 81922 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
         );
         [b"4242 (", name, rest.as_bytes()].concat()
@@ -87,6 +98,8 @@ mod tests {
             pgid: 42,
             session: 43,
             threads: 1,
+            child_faults: 77,
+            cpu_ticks: 3,
             start: 987_654,
         };
         assert_eq!(stat, expected);

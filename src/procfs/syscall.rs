@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 /// The name of a call by its number on this machine; `None` for those that do not wait.
-pub fn name(number: i64) -> Option<&'static str> {
+pub fn name(number: libc::c_long) -> Option<&'static str> {
     let mut calls = CALLS.iter().chain(ONLY_HERE);
-    calls.find(|(call, _)| i64::from(*call) == number).map(|(_, name)| *name)
+    calls.find(|(call, _)| *call == number).map(|(_, name)| *name)
 }
 
 /// A table of the calls, which have the same names in the kernel and in the C library.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::words::hide_passwords;
-use crate::policy::Cause;
+use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
+use crate::procfs::sockets::Sockets;
 use crate::record::{Place, Process, Received, Recipient, Record, Sent, Usage};
 use crate::status::{ExitStatus, WaitStatus};
 
@@ -18,8 +19,8 @@ use crate::status::{ExitStatus, WaitStatus};
 pub struct Run<'a> {
     /// The command and its arguments.
     pub command: &'a [OsString],
-    /// The limit.
-    pub limit: Option<Duration>,
+    /// What was asked for.
+    pub policy: &'a Policy,
     /// When we began.
     pub started: SystemTime,
     /// What happened; `None` where nothing was started.
@@ -41,7 +42,7 @@ struct Report<'a> {
     started: String,
     elapsed_ms: u64,
     limit_ms: Option<u64>,
-    idle_limit_ms: (),
+    idle_limit_ms: Option<u64>,
     outcome: &'static str,
     exit_status: u8,
     command_status: Option<CommandStatus>,
@@ -49,8 +50,8 @@ struct Report<'a> {
     signals_received: Vec<SignalReceived>,
     usage: Option<UsageReport>,
     oom_kills: (),
-    hook: (),
-    snapshot: [ProcessReport<'a>; 0],
+    hook: Option<HookReport>,
+    snapshot: Vec<ProcessReport<'a>>,
     snapshot_complete: bool,
     lingering: Vec<ProcessReport<'a>>,
 }
@@ -79,6 +80,12 @@ struct SignalReceived {
 }
 
 #[derive(Serialize)]
+struct HookReport {
+    status: Option<u8>,
+    elapsed_ms: u64,
+}
+
+#[derive(Serialize)]
 struct UsageReport {
     user_ms: u64,
     system_ms: u64,
@@ -100,7 +107,7 @@ struct ProcessReport<'a> {
     wait: Option<&'a str>,
     in_group: bool,
     holds: Option<Vec<&'static str>>,
-    sockets: (),
+    sockets: Option<&'a [Sockets]>,
 }
 
 /// The report, with the newline that ends it.
@@ -116,6 +123,7 @@ fn report<'a>(run: &Run<'a>) -> Report<'a> {
         record.map_or(0, |record| milliseconds(at.saturating_duration_since(record.started)))
     };
     let sent = record.map_or(&[][..], |record| &record.sent);
+    let snapshot = record.and_then(|record| record.snapshot.as_ref());
     let received = record.map_or(&[][..], |record| &record.received);
     Report {
         version: 1,
@@ -124,8 +132,8 @@ fn report<'a>(run: &Run<'a>) -> Report<'a> {
         pgid: record.map(|record| record.pgid),
         started: humantime::format_rfc3339_millis(started).to_string(),
         elapsed_ms: record.map_or(0, |record| milliseconds(record.elapsed)),
-        limit_ms: run.limit.and_then(limit),
-        idle_limit_ms: (),
+        limit_ms: run.policy.limit.and_then(limit),
+        idle_limit_ms: run.policy.idle.and_then(limit),
         outcome: outcome(record),
         exit_status: run.exit_status.code(),
         command_status: record.and_then(|record| command_status(record.outcome.leader?)),
@@ -136,9 +144,13 @@ fn report<'a>(run: &Run<'a>) -> Report<'a> {
             .collect(),
         usage: record.map(|record| usage(&record.usage)),
         oom_kills: (),
-        hook: (),
-        snapshot: [],
-        snapshot_complete: true,
+        hook: record
+            .and_then(|record| record.hook)
+            .map(|hook| HookReport { status: hook.status, elapsed_ms: milliseconds(hook.elapsed) }),
+        snapshot: snapshot.map_or_else(Vec::new, |snapshot| {
+            snapshot.processes.iter().map(process_report).collect()
+        }),
+        snapshot_complete: snapshot.is_none_or(|snapshot| snapshot.complete),
         lingering: record.map(lingering).unwrap_or_default(),
     }
 }
@@ -161,6 +173,7 @@ fn outcome(record: Option<&Record>) -> &'static str {
     let Some(record) = record else { return "not-started" };
     match (record.outcome.cause, record.outcome.leader) {
         (Some(Cause::Limit), _) => "timed-out",
+        (Some(Cause::Idle), _) => "idle",
         (Some(Cause::Received(_)), _) => "interrupted",
         (_, Some(WaitStatus::Signaled { .. })) => "signaled",
         _ => "exited",
@@ -207,7 +220,7 @@ fn lingering(record: &Record) -> Vec<ProcessReport<'_>> {
 }
 
 fn process_report(process: &Process) -> ProcessReport<'_> {
-    let Process { stat, age, place, detail } = process;
+    let Process { stat, age, place, detail, .. } = process;
     let words = |words: &Vec<String>| words.iter().map(|word| hide_passwords(word)).collect();
     ProcessReport {
         pid: stat.pid,
@@ -223,6 +236,6 @@ fn process_report(process: &Process) -> ProcessReport<'_> {
         wait: detail.waits_in.as_deref(),
         in_group: *place == Place::Group,
         holds: detail.holds.as_ref().map(|holds| holds.iter().map(|held| held.name()).collect()),
-        sockets: (),
+        sockets: detail.sockets.as_deref(),
     }
 }

@@ -4,10 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 
-use super::words::{cut, hide_passwords, printable};
+use super::waits;
+use super::words::{cut, printable, show_whole};
 use crate::duration::show_age;
 use crate::procfs::Pid;
 use crate::procfs::detail::Output;
+use crate::procfs::sockets::Sockets;
 use crate::record::{Place, Process};
 
 /// How many processes a list shows.
@@ -18,6 +20,9 @@ const WIDTH: usize = 80;
 
 /// How deep the tree is drawn; what is deeper stands there too.
 const DEEPEST: usize = 10;
+
+/// How many kinds of sockets are shown of a process.
+const MOST_SOCKETS: usize = 4;
 
 /// What comes before the command: pid, state and age.
 const COLUMNS: usize = 28;
@@ -45,13 +50,47 @@ impl Palette {
     }
 }
 
-/// A heading, a line for each process with a line of notes below it where there is no room beside
-/// it, and how many are left out.
-pub fn list(processes: &[Process], palette: Palette) -> String {
+/// What a list of processes is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// What was running when time was up, and what it was waiting for.
+    Running,
+    /// What has outlived the command, and where it has gone.
+    Lingering,
+}
+
+/// A remark on a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    is_strong: bool,
+}
+
+impl Note {
+    fn faint(text: String) -> Self {
+        Self { text, is_strong: false }
+    }
+
+    fn strong(text: String) -> Self {
+        Self { text, is_strong: true }
+    }
+
+    /// The note in its colour.
+    pub fn paint(&self, palette: Palette) -> String {
+        if self.is_strong { palette.strong(&self.text) } else { palette.faint(&self.text) }
+    }
+
+    fn width(&self) -> usize {
+        self.text.chars().count()
+    }
+}
+
+/// A heading, a line for each process with its notes beside it or below, and how many are left out.
+pub fn list(processes: &[Process], view: View, palette: Palette) -> String {
     let heading = format!("{:>9} {:<6}{:>11} COMMAND", "PID", "STATE", "AGE");
     let mut lines = vec![palette.faint(&heading)];
     for (depth, process) in tree(processes).into_iter().take(MOST_SHOWN) {
-        lines.extend(entry(depth, process, palette));
+        lines.extend(entry(depth, process, view, palette));
     }
     lines.extend(and_more(processes.len()).map(|line| format!("{:COLUMNS$}{line}", "")));
     lines.join("\n")
@@ -62,26 +101,33 @@ pub fn and_more(count: usize) -> Option<String> {
     (count > MOST_SHOWN).then(|| format!("and {} more", count - MOST_SHOWN))
 }
 
-fn entry(depth: usize, process: &Process, palette: Palette) -> Vec<String> {
+fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<String> {
     let Process { stat, age, .. } = process;
     let branch = match depth.min(DEEPEST) {
         0 => String::new(),
         depth => format!("{:1$}└ ", "", 2 * (depth - 1)),
     };
     let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, show_age(*age));
-    let room = WIDTH - COLUMNS - branch.chars().count();
-    let words = command_words(process).join(" ");
-    let command = cut(&hide_passwords(&printable(OsStr::new(&words))), room);
-    let width = COLUMNS + branch.chars().count() + command.chars().count();
-    let line = format!("{columns}{branch}{command}");
-    let plain = notes(process, Palette { colors: false }).join(" · ");
-    let shown = notes(process, palette).join(" · ");
-    if width + 3 + plain.chars().count() <= WIDTH {
-        vec![format!("{line}   {shown}")]
-    } else {
-        let indent = COLUMNS + branch.chars().count();
-        vec![line, format!("{:indent$}{shown}", "")]
+    let indent = COLUMNS + branch.chars().count();
+    let command = cut(&show_whole(&command_words(process)), WIDTH - indent);
+    let mut width = indent + command.chars().count();
+    let mut lines = vec![format!("{columns}{branch}{command}")];
+    let mut separator = "   ";
+    for note in notes(process, view) {
+        let line = lines.last_mut().expect("the command's line is there");
+        if width + separator.chars().count() + note.width() <= WIDTH {
+            line.push_str(separator);
+            line.push_str(&note.paint(palette));
+            width += separator.chars().count() + note.width();
+        } else {
+            // An address is worth more than its alignment.
+            let indent = indent.min(WIDTH.saturating_sub(note.width()));
+            lines.push(format!("{:indent$}{}", "", note.paint(palette)));
+            width = indent + note.width();
+        }
+        separator = " · ";
     }
+    lines
 }
 
 /// The command line of a process, or its name in brackets, as ps(1) has it, where that is unknown
@@ -93,23 +139,63 @@ pub fn command_words(process: &Process) -> Vec<String> {
     }
 }
 
-/// Where the process is, and what it holds.
-pub fn notes(process: &Process, palette: Palette) -> Vec<String> {
-    let Process { stat, place, detail, .. } = process;
-    let place = match place {
-        Place::Group => "in the group".to_owned(),
-        Place::Job => format!("group {}", stat.pgid),
-        Place::Session => format!("session {}", stat.session),
-    };
-    let mut notes = vec![palette.faint(&place)];
-    match detail.holds.as_deref() {
-        None | Some([]) => {}
-        Some(holds) => {
-            let names: Vec<&str> = holds.iter().copied().map(Output::name).collect();
-            notes.push(palette.strong(&format!("holds {}", names.join(" and "))));
-        }
+/// What there is to remark on a process.
+pub fn notes(process: &Process, view: View) -> Vec<Note> {
+    let Process { stat, place, detail, is_foreign, .. } = process;
+    let mut notes = vec![];
+    if view == View::Running {
+        notes.extend(detail.waits_in.as_deref().map(|waits_in| Note::strong(show_wait(waits_in))));
+        notes.extend(sockets(detail.sockets.as_deref().unwrap_or_default()));
+    }
+    match (view, place) {
+        (View::Running, Place::Group) => {}
+        (View::Lingering, Place::Group) => notes.push(Note::faint("in the group".to_owned())),
+        (_, Place::Job) => notes.push(Note::faint(format!("group {}", stat.pgid))),
+        (_, Place::Session) => notes.push(Note::faint(format!("session {}", stat.session))),
+    }
+    if let Some(uid) = detail.uid.filter(|_| *is_foreign) {
+        notes.push(Note::faint(format!("user {uid}")));
+    }
+    if view == View::Running && stat.threads > 1 {
+        notes.push(Note::faint(format!("{} threads", stat.threads)));
+    }
+    // Of what is in the group it is no surprise, and will be over.
+    let holds = detail.holds.as_deref().unwrap_or_default();
+    if !holds.is_empty() && (view, *place) != (View::Running, Place::Group) {
+        let names: Vec<&str> = holds.iter().copied().map(Output::name).collect();
+        notes.push(Note::strong(format!("holds {}", names.join(" and "))));
     }
     notes
+}
+
+/// What a process waits for, with the kernel's own name for it.
+fn show_wait(waits_in: &str) -> String {
+    let name = printable(OsStr::new(waits_in));
+    match waits::meaning(waits_in) {
+        Some(meaning) if meaning != waits_in => format!("waits in {meaning} ({name})"),
+        _ => format!("waits in {name}"),
+    }
+}
+
+fn sockets(sockets: &[Sockets]) -> Vec<Note> {
+    let mut notes: Vec<Note> =
+        sockets.iter().take(MOST_SOCKETS).map(|socket| Note::strong(show_socket(socket))).collect();
+    if let Some(more @ 1..) = sockets.len().checked_sub(MOST_SOCKETS) {
+        notes.push(Note::faint(format!("and {more} more sockets")));
+    }
+    notes
+}
+
+/// `tcp 10.0.0.7:51234 → 4.4.4.4:443 SYN_SENT`, or `tcp CLOSE_WAIT ×23 → 127.0.0.1:80` for many.
+fn show_socket(socket: &Sockets) -> String {
+    let Sockets { protocol, local, remote, state, count } = socket;
+    let local = local.as_deref().map(|local| format!(" {}", printable(OsStr::new(local))));
+    let local = local.unwrap_or_default();
+    let remote = remote.as_deref().map(|remote| format!(" → {remote}")).unwrap_or_default();
+    match count {
+        1 => format!("{protocol}{local}{remote} {state}"),
+        _ => format!("{protocol}{local} {state} ×{count}{remote}"),
+    }
 }
 
 /// The processes in the order of a tree, children below their parents, with their depth.
@@ -152,10 +238,13 @@ mod tests {
                 pgid: 40,
                 session: 41,
                 threads: 1,
+                child_faults: 0,
+                cpu_ticks: 0,
                 start: 0,
             },
             age: Duration::from_millis(300),
             place: Place::Session,
+            is_foreign: false,
             detail: Detail { command: Some(words), ..Detail::default() },
         }
     }
@@ -175,10 +264,10 @@ mod tests {
         let expected = "      PID STATE         AGE COMMAND
        10 S           0.3 s git maintenance run --auto --detach   session 41
        11 S           0.3 s └ git gc   session 41
-       12 S           0.3 s   └ git repack -d -l
-                                session 41 · holds stdout and stderr
+       12 S           0.3 s   └ git repack -d -l   session 41
+                                holds stdout and stderr
        20 S           0.3 s ssh: /run/user/0/master [mux]   session 41";
-        assert_eq!(list(&processes, PLAIN), expected);
+        assert_eq!(list(&processes, View::Lingering, PLAIN), expected);
     }
 
     #[test]
@@ -187,7 +276,7 @@ mod tests {
             .map(|index| process(4_194_304 - index, 4_194_303 - index, &"x\n\x1b[2J ".repeat(50)))
             .collect();
         processes.reverse();
-        let shown = list(&processes, PLAIN);
+        let shown = list(&processes, View::Lingering, PLAIN);
         for line in shown.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
             assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -206,9 +295,9 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_colours() {
         let processes = [process(10, 1, "a"), process(11, 10, "b")];
-        let shown = list(&processes, Palette { colors: true });
+        let shown = list(&processes, View::Lingering, Palette { colors: true });
         assert!(shown.contains("\x1b[2m"));
         let plain = shown.replace("\x1b[2m", "").replace("\x1b[33m", "").replace("\x1b[0m", "");
-        assert_eq!(plain, list(&processes, PLAIN));
+        assert_eq!(plain, list(&processes, View::Lingering, PLAIN));
     }
 }

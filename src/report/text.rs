@@ -5,37 +5,61 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::processes::{self, Palette};
+use super::processes::{self, Palette, View};
 use super::words::{printable, show_command, show_line, show_word};
 use crate::duration::{show_age, show_exact, show_measured};
-use crate::policy::{AFTER_KILL, Cause};
-use crate::record::{Process, Received, Recipient, Record, Sent, Usage};
+use crate::policy::{AFTER_KILL, Cause, Policy};
+use crate::record::{HookRecord, Process, Received, Recipient, Record, Sent, Snapshot, Usage};
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 
-/// Why and how the job was ended, if that is worth a line: always at the limit, and after a signal
-/// to us only if it took more than passing that on.
-pub fn ended(command: &[OsString], limit: Option<Duration>, record: &Record) -> Option<String> {
-    let Record { outcome, ladder, ending_took, elapsed, .. } = record;
-    let mut sentence = show_command(command);
-    sentence.push_str(": ");
-    match (outcome.cause?, limit) {
-        (Cause::LeaderExit, _) => return None,
-        (Cause::Limit, Some(limit)) if elapsed.saturating_sub(*ending_took) >= limit => {
-            if outcome.after_exit {
-                sentence.push_str("ended, and what it has left ");
-            }
-            let _ = write!(sentence, "timed out after {}", show_exact(limit));
-        }
-        (Cause::Limit, _) => sentence.push_str("timed out by ALRM"),
-        (Cause::Received(_), _) if ladder.len() < 2 && !outcome.gave_up => return None,
-        (Cause::Received(signal), _) => {
-            let _ = write!(sentence, "interrupted by {signal}");
-        }
+/// Why the job is being ended, and what is running.
+pub fn snapshot(
+    command: &[OsString],
+    reason: &str,
+    snapshot: &Snapshot,
+    palette: Palette,
+) -> String {
+    let mut lines = format!("{}: {reason}", show_command(command));
+    if !snapshot.processes.is_empty() {
+        lines.push('\n');
+        lines.push_str(&processes::list(&snapshot.processes, View::Running, palette));
     }
+    lines
+}
+
+/// Why time is up, after so much time.
+pub fn reason(cause: Cause, policy: &Policy, elapsed: Duration) -> String {
+    match (cause, policy.limit, policy.idle) {
+        (Cause::Limit, Some(limit), _) if elapsed >= limit => {
+            format!("timed out after {}", show_exact(limit))
+        }
+        (Cause::Limit, ..) => "timed out by ALRM".to_owned(),
+        (Cause::Idle, _, Some(idle)) => format!("timed out, idle for {}", show_exact(idle)),
+        (Cause::Idle, ..) => "timed out, idle".to_owned(),
+        (Cause::Received(signal), ..) => format!("interrupted by {signal}"),
+        (Cause::LeaderExit, ..) => "ended".to_owned(),
+    }
+}
+
+/// How the job was ended, if that is worth a line: always when time was up, and after a signal to us
+/// only if it took more than passing that on.
+pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<String> {
+    let Record { outcome, ladder, ending_took, elapsed, snapshot, .. } = record;
+    let cause = outcome.cause?;
+    let is_worth_it = match cause {
+        Cause::LeaderExit => false,
+        Cause::Received(_) => ladder.len() > 1 || outcome.gave_up,
+        Cause::Limit | Cause::Idle => true,
+    };
     let ending = show_ending(outcome.gave_up, ladder, *ending_took);
-    let _ = write!(sentence, "; {ending}");
-    Some(sentence)
+    let command = show_command(command);
+    let sentence = match snapshot {
+        // The reason has been told with it.
+        Some(_) => format!("{command}: {ending}"),
+        None => format!("{command}: {}; {ending}", reason(cause, policy, *elapsed)),
+    };
+    is_worth_it.then_some(sentence)
 }
 
 fn show_ending(gave_up: bool, ladder: &[Signal], took: Duration) -> String {
@@ -70,6 +94,24 @@ fn survivor(process: &Process) -> String {
     line
 }
 
+/// How the hook failed; `None` where it did not.
+pub fn hook(command: &OsStr, record: &HookRecord) -> Option<String> {
+    let HookRecord { status, elapsed, timed_out } = record;
+    match status {
+        _ if *timed_out => Some(hook_error(
+            command,
+            &format!("killed after {}, its group too", show_measured(*elapsed)),
+        )),
+        Some(0) | None => None,
+        Some(status) => Some(hook_error(command, &format!("exit status {status}"))),
+    }
+}
+
+/// Why there is trouble with the hook.
+pub fn hook_error(command: &OsStr, error: &str) -> String {
+    format!("--on-timeout={}: {error}", show_word(command))
+}
+
 /// What the command has left, and what became of that: one line for one process, a list for more.
 pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Option<String> {
     let Record { outcome, lingering, ladder, ending_took, .. } = record;
@@ -83,7 +125,9 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
         [one] => {
             let line = show_line(&processes::command_words(one));
             let Process { stat, age, .. } = one;
-            let notes = processes::notes(one, palette).join(", ");
+            let notes = processes::notes(one, View::Lingering);
+            let notes: Vec<String> = notes.iter().map(|note| note.paint(palette)).collect();
+            let notes = notes.join(", ");
             let (pid, state, age) = (stat.pid, stat.state, show_age(*age));
             Some(format!(
                 "{command}: left process {pid} '{line}', state {state}, age {age}, {notes}{end}"
@@ -91,7 +135,7 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
         }
         several => {
             let count = several.len();
-            let list = processes::list(several, palette);
+            let list = processes::list(several, View::Lingering, palette);
             Some(format!("{command}: left {count} processes{end}\n{list}"))
         }
     }

@@ -38,7 +38,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("tty_wait_until_sent", "terminal write"),
     ("wait_woken", "socket or terminal"),
     ("nanosleep", "sleep"),
-    ("do_wait", "end of a child"),
+    ("do_wait", "waitpid"),
     ("sigtimedwait", "signal"),
     ("sigsuspend", "signal"),
     ("sys_pause", "signal"),
@@ -66,7 +66,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("mmap_lock", "memory lock"),
     ("rwsem", "kernel lock"),
     ("mutex_lock", "kernel lock"),
-    ("vfork", "exec of a child"),
+    ("vfork", "vfork"),
 ];
 
 #[cfg(test)]

@@ -17,7 +17,12 @@ pub fn show_command(command: &[OsString]) -> String {
 
 /// The same of a command line whose words are known to be text, without quotes of its own.
 pub fn show_line(words: &[String]) -> String {
-    cut(&hide_passwords(&printable(OsStr::new(&words.join(" ")))), COMMAND_WIDTH)
+    cut(&show_whole(words), COMMAND_WIDTH)
+}
+
+/// The same at its whole length.
+pub fn show_whole(words: &[String]) -> String {
+    hide_passwords(&printable(OsStr::new(&words.join(" "))))
 }
 
 /// One word of a command line, in quotes.

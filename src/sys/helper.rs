@@ -16,7 +16,7 @@ use crate::signal::Signal;
 
 /// How long a helper that has been killed may take to die. One that hangs in the kernel does not,
 /// and is left to whoever reaps after us.
-const DEATH: Duration = Duration::from_millis(100);
+const DEATH: Duration = Duration::from_millis(20);
 
 /// A helper at work. It dies with this value, and with us.
 #[derive(Debug)]

@@ -21,6 +21,19 @@ pub fn own_group() -> pid_t {
     nix::unistd::getpgrp().as_raw()
 }
 
+/// Our own real user id.
+pub fn own_user() -> u32 {
+    nix::unistd::getuid().as_raw()
+}
+
+/// The unit of CPU times and start times in `/proc/PID/stat`, see `_SC_CLK_TCK` in sysconf(3);
+/// commonly 10 ms.
+pub fn clock_tick() -> Duration {
+    let per_second = nix::unistd::sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let per_second = per_second.and_then(|ticks| u32::try_from(ticks).ok());
+    Duration::from_secs(1) / per_second.filter(|ticks| *ticks > 0).unwrap_or(100)
+}
+
 /// Our own session id; 0 where its leader is outside our pid namespace.
 pub fn own_session() -> pid_t {
     // SAFETY: the call takes and returns numbers, and cannot fail for ourselves.
@@ -33,13 +46,9 @@ pub fn time_since_boot() -> Duration {
     now.map_or(Duration::ZERO, Duration::from)
 }
 
-/// A start time as `/proc/PID/stat` has it on that clock; its unit is that of `_SC_CLK_TCK` in
-/// sysconf(3), commonly 10 ms.
+/// A start time in clock ticks, as `/proc/PID/stat` has it, on that clock.
 pub fn since_boot(ticks: u64) -> Duration {
-    let per_second = nix::unistd::sysconf(SysconfVar::CLK_TCK).ok().flatten();
-    let per_second = per_second.and_then(|ticks| u64::try_from(ticks).ok());
-    let nanoseconds = 1_000_000_000 / per_second.filter(|ticks| *ticks > 0).unwrap_or(100);
-    Duration::from_nanos(ticks.saturating_mul(nanoseconds))
+    Duration::from_nanos(ticks.saturating_mul(clock_tick().as_nanos() as u64))
 }
 
 /// The process group of a child of ours that has not been reaped.

@@ -11,6 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use libc::{c_char, c_int, pid_t};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 
 use super::signals::Inherited;
 use super::{process, wait};
@@ -39,6 +40,19 @@ pub struct Spawn<'a> {
     pub freed_signals: &'a [Signal],
     /// The signal that it gets when we die; the null signal for none.
     pub parent_death_signal: Signal,
+    /// Variables that it finds besides our environment.
+    pub variables: &'a [(&'static str, String)],
+    /// What its standard descriptors are.
+    pub stdio: Stdio,
+}
+
+/// The standard descriptors of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdio {
+    /// Ours.
+    Inherited,
+    /// An empty input, and our standard error for both outputs.
+    Telling,
 }
 
 /// Nothing has been started, and why.
@@ -56,15 +70,22 @@ impl Spawn<'_> {
     /// the limit counts meanwhile.
     pub fn start(&self, inherited: &Inherited) -> Result<Leader, SpawnError> {
         let failed = |doing| move |error: Errno| SpawnError { doing, cause: error.into() };
-        let mut image = Image::new(self.command)
+        let mut image = Image::new(self.command, self.variables)
             .map_err(|cause| SpawnError { doing: "run the command", cause })?;
+        let empty = match self.stdio {
+            Stdio::Inherited => None,
+            Stdio::Telling => Some(
+                nix::fcntl::open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+                    .map_err(failed("open /dev/null"))?,
+            ),
+        };
         let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
             .map_err(failed("open a pipe"))?;
         let parent = process::own_pid();
         // SAFETY: we have one thread, and the child calls nothing but async-signal-safe functions.
         let pid = Errno::result(unsafe { libc::fork() }).map_err(failed("fork"))?;
         if pid == 0 {
-            self.become_command(&mut image, inherited, parent, &writer);
+            self.become_command(&mut image, inherited, parent, empty.as_ref(), &writer);
         }
         if self.own_group {
             // The child does the same; whoever comes first, the group exists from here on. It
@@ -81,6 +102,7 @@ impl Spawn<'_> {
         image: &mut Image,
         inherited: &Inherited,
         parent: pid_t,
+        empty: Option<&OwnedFd>,
         writer: &OwnedFd,
     ) -> ! {
         // SAFETY: all of these are async-signal-safe, with pointers to memory that `image` owns.
@@ -93,6 +115,10 @@ impl Spawn<'_> {
             // The parent may have died before that. 0 is a parent in another pid namespace.
             if ![parent, 0].contains(&libc::getppid()) {
                 libc::raise(death_signal);
+            }
+            if let Some(empty) = empty {
+                libc::dup2(empty.as_raw_fd(), libc::STDIN_FILENO);
+                libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO);
             }
             inherited.restore(self.freed_signals);
             let error = image.exec();
@@ -109,13 +135,15 @@ struct Image {
     argv: Vec<*const c_char>,
     /// The arguments for the shell that runs a script; the script's own place is still empty.
     script_argv: Vec<*const c_char>,
-    /// What `argv` points to.
-    _arguments: Vec<CString>,
+    /// Our environment, or one of its own.
+    envp: Vec<*const c_char>,
+    /// What `argv` and `envp` point to.
+    _strings: Vec<CString>,
 }
 
 impl Image {
     /// Fails for a command or argument that holds a NUL, which cannot come from a command line.
-    fn new(command: &[OsString]) -> io::Result<Self> {
+    fn new(command: &[OsString], variables: &[(&str, String)]) -> io::Result<Self> {
         let arguments = command
             .iter()
             .map(|argument| Ok(CString::new(argument.as_bytes())?))
@@ -124,6 +152,10 @@ impl Image {
             .into_iter()
             .map(|candidate| Ok(CString::new(candidate)?))
             .collect::<io::Result<Vec<_>>>()?;
+        let variables = variables
+            .iter()
+            .map(|(name, value)| Ok(CString::new(format!("{name}={value}"))?))
+            .collect::<io::Result<Vec<_>>>()?;
         let end = std::ptr::null();
         let argv = arguments.iter().map(|argument| argument.as_ptr());
         let script_argv = [SHELL.as_ptr(), end].into_iter().chain(argv.clone().skip(1));
@@ -131,7 +163,8 @@ impl Image {
             candidates,
             argv: argv.chain([end]).collect(),
             script_argv: script_argv.chain([end]).collect(),
-            _arguments: arguments,
+            envp: environment(&variables),
+            _strings: arguments.into_iter().chain(variables).collect(),
         })
     }
 
@@ -142,12 +175,14 @@ impl Image {
         let mut error = libc::ENOENT;
         for candidate in &self.candidates {
             // SAFETY: the strings end with NUL, the vectors with a null pointer.
-            unsafe { libc::execve(candidate.as_ptr(), self.argv.as_ptr(), environ) };
+            unsafe { libc::execve(candidate.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
             error = Errno::last_raw();
             if error == libc::ENOEXEC {
                 self.script_argv[1] = candidate.as_ptr();
                 // SAFETY: as above.
-                unsafe { libc::execve(SHELL.as_ptr(), self.script_argv.as_ptr(), environ) };
+                unsafe {
+                    libc::execve(SHELL.as_ptr(), self.script_argv.as_ptr(), self.envp.as_ptr())
+                };
             }
             match error {
                 libc::EACCES => denied = true,
@@ -162,6 +197,33 @@ impl Image {
             _ => libc::ENOENT,
         }
     }
+}
+
+/// Our environment with these variables in place of those with the same names.
+fn environment(variables: &[CString]) -> Vec<*const c_char> {
+    let name = |variable: &CStr| {
+        variable.to_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec)
+    };
+    let replaced: Vec<_> = variables.iter().map(|variable| name(variable)).collect();
+    let mut envp = Vec::new();
+    // SAFETY: environ is null or points to pointers to strings up to a null pointer, and we have
+    // one thread, which does not change it.
+    let mut next = unsafe { environ };
+    while !next.is_null() {
+        // SAFETY: as above.
+        let (variable, after) = unsafe { (*next, next.add(1)) };
+        if variable.is_null() {
+            break;
+        }
+        // SAFETY: it points to a string that ends with NUL.
+        if replaced.is_empty() || !replaced.contains(&name(unsafe { CStr::from_ptr(variable) })) {
+            envp.push(variable);
+        }
+        next = after;
+    }
+    envp.extend(variables.iter().map(|variable| variable.as_ptr()));
+    envp.push(std::ptr::null());
+    envp
 }
 
 /// Where execvp(3) would look for the command, in its order.

@@ -27,12 +27,14 @@ fn dead_remote() -> u16 {
 /// A repository whose remote is dead.
 struct Repository {
     directory: tempfile::TempDir,
+    port: u16,
 }
 
 impl Repository {
     fn new() -> Self {
-        let repository = Self { directory: tempfile::tempdir().expect("there is room") };
-        let url = format!("https://127.0.0.1:{}/x.git", dead_remote());
+        let directory = tempfile::tempdir().expect("there is room");
+        let repository = Self { directory, port: dead_remote() };
+        let url = format!("https://127.0.0.1:{}/x.git", repository.port);
         repository.git(&["init", "--quiet", "--bare", "."]);
         repository.git(&["remote", "add", "--mirror=fetch", "origin", &url]);
         repository
@@ -111,8 +113,16 @@ fn nothing_is_left_of_a_dead_mirror_job() {
     }
     assert_eq!(repository.locks(), Vec::<PathBuf>::new());
     let finished = run.finish();
-    let line = "grpkill-timeout: git remote update: timed out after 2s; ended by TERM in ";
-    assert!(finished.stderr.contains(line), "{finished:?}");
+    for said in [
+        "grpkill-timeout: git remote update: timed out after 2s\n",
+        "grpkill-timeout: git remote update: ended by TERM in ",
+    ] {
+        assert!(finished.stderr.contains(said), "{said:?} is not in {finished:?}");
+    }
+    let helper = finished.stderr.lines().find(|line| line.contains("git-remote-http"));
+    assert!(helper.is_some_and(|line| line.contains("└ ")), "{finished:?}");
+    let connection = format!(" → 127.0.0.1:{} ESTABLISHED", repository.port);
+    assert!(finished.stderr.contains(&connection), "{connection:?} is not in {finished:?}");
 }
 
 /// Control: a limit that kills git alone leaves the helper, which holds the connection for ever.

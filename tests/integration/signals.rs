@@ -114,7 +114,8 @@ fn alrm_is_the_limit() {
     run.signal(libc::SIGALRM);
     let finished = run.finish();
     assert_eq!(finished.code, 124);
-    assert!(finished.stderr.contains("timed out by ALRM; ended by TERM"), "{finished:?}");
+    assert!(finished.stderr.contains(": timed out by ALRM\n"), "{finished:?}");
+    assert!(finished.stderr.contains(": ended by TERM in "), "{finished:?}");
 }
 
 #[test]

@@ -7,10 +7,13 @@ fn the_first_command_of_the_readme() {
     let finished = run(grpkill_timeout().args(["2s", "sh", "-c", "sleep 60 & sleep 60"]));
     assert_eq!(finished.code, 124);
     assert!(finished.took.as_secs() >= 2);
-    let line =
-        "grpkill-timeout: sh -c 'sleep 60 & sleep 60': timed out after 2s; ended by TERM in ";
-    assert!(finished.stderr.starts_with(line), "{}", finished.stderr);
-    assert_eq!(finished.stderr.lines().count(), 1);
+    let lines: Vec<&str> = finished.stderr.lines().collect();
+    let heading = "grpkill-timeout: sh -c 'sleep 60 & sleep 60': timed out after 2s";
+    assert_eq!(lines.first(), Some(&heading), "{finished:?}");
+    let shown = lines.iter().filter(|line| line.contains("└ sleep 60")).count();
+    assert_eq!(shown, 2, "{finished:?}");
+    let end = "grpkill-timeout: sh -c 'sleep 60 & sleep 60': ended by TERM in ";
+    assert!(lines.last().is_some_and(|line| line.starts_with(end)), "{finished:?}");
     assert_eq!(finished.stdout, "");
 }
 

@@ -10,13 +10,15 @@ enum Next {
     UntilTimeout,
 }
 
-const ALPHABET: [Next; 10] = [
+const ALPHABET: [Next; 12] = [
     Next::Event(Event::LeaderExited(WaitStatus::Exited(0))),
     Next::Event(Event::NobodyLeft),
     Next::Event(Event::Received(Signal::INT, Origin::Kernel)),
     Next::Event(Event::Received(Signal::TERM, Origin::Process)),
     Next::Event(Event::Received(Signal::CONT, Origin::Process)),
     Next::Event(Event::Received(Signal::ALRM, Origin::Process)),
+    Next::Event(Event::Idle),
+    Next::Event(Event::HookEnded),
     Next::Wait(Duration::from_millis(150)),
     Next::Wait(Duration::from_secs(3)),
     Next::Wait(Duration::from_secs(29)),
@@ -31,6 +33,7 @@ struct Checked<'a> {
     ladder_began: Option<Instant>,
     finished: bool,
     leader_exited: bool,
+    hook_runs: bool,
 }
 
 impl Checked<'_> {
@@ -43,6 +46,9 @@ impl Checked<'_> {
                         return;
                     }
                     self.leader_exited = true;
+                }
+                if event == Event::HookEnded && !std::mem::take(&mut self.hook_runs) {
+                    return;
                 }
                 let actions = self.run.machine.handle_event(self.run.now, event);
                 self.check_actions(&actions, path);
@@ -95,13 +101,20 @@ impl Checked<'_> {
                     let in_foreground = policy.until == Target::Leader;
                     assert!(*target != Target::Lingering || !in_foreground, "{path:?}");
                 }
-                Action::NoteLingering | Action::NoteLeft(_) => {}
+                Action::RunHook(_) => self.hook_runs = true,
+                Action::KillHook => {
+                    assert!(self.hook_runs, "no hook to be killed: {path:?}");
+                    self.hook_runs = false;
+                }
+                Action::Snapshot | Action::NoteLingering | Action::NoteLeft(_) => {}
             }
         }
     }
 
     fn check_state(&self, path: &[usize]) {
         let machine = &self.run.machine;
+        let hooking = matches!(machine.state, State::Hooking { .. });
+        assert_eq!(self.hook_runs, hooking, "a hook outlives its state: {path:?}");
         assert_eq!(self.finished, matches!(machine.state, State::Done { .. }), "{path:?}");
         if self.finished {
             assert_eq!(machine.poll_timeout(), None, "{path:?}");
@@ -130,7 +143,7 @@ impl Checked<'_> {
         let outcome = run.machine.outcome();
         assert!(matches!(run.machine.state, State::Done { .. }), "it waits for ever: {path:?}");
         let policy = run.machine.policy;
-        let may_leave = outcome.after_exit && policy.until == Target::Leader
+        let may_leave = outcome.leader.is_some() && policy.until == Target::Leader
             || outcome.cause.is_none() && policy.lingering == Lingering::Report;
         assert!(killed || may_leave, "KILL never came: {path:?}");
         assert!(outcome.gave_up || may_leave, "{path:?}");
@@ -159,6 +172,8 @@ fn whatever_happens_the_rules_hold() {
     let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
     let lingering = |lingering| Policy { lingering, surveys: true, ..policy("TERM/10s/KILL") };
     let waiting_in_the_foreground = Policy { lingering: Lingering::Wait, ..in_the_foreground() };
+    let with_hook = Policy { has_hook: true, snapshots: true, ..policy("TERM/10s/KILL") };
+    let with_hook_in_the_foreground = Policy { has_hook: true, ..in_the_foreground() };
     for policy in [
         policy("TERM/10s/KILL"),
         policy("KILL"),
@@ -169,6 +184,8 @@ fn whatever_happens_the_rules_hold() {
         lingering(Lingering::Kill),
         lingering(Lingering::Wait),
         waiting_in_the_foreground,
+        with_hook,
+        with_hook_in_the_foreground,
     ] {
         let checked = Checked {
             run: Run::new(&policy),
@@ -176,6 +193,7 @@ fn whatever_happens_the_rules_hold() {
             ladder_began: None,
             finished: false,
             leader_exited: false,
+            hook_runs: false,
         };
         let mut count = 0;
         enumerate(&checked, DEPTH, &mut Vec::new(), &mut count);

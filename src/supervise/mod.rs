@@ -1,8 +1,6 @@
 //! The loop around the policy: it waits, turns what happens into events, and does what the policy
 //! answers. One thread, one ppoll(2), and no wake-up while nothing happens.
 
-use std::ffi::OsString;
-use std::fmt;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -12,17 +10,24 @@ use nix::sys::time::TimeSpec;
 
 use crate::cli::Plan;
 use crate::console::Console;
+use crate::hook::Hook;
+use crate::idle::IdleWatch;
 use crate::job::{Job, Strangers};
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Event, Target};
-use crate::record::{Place, Process, Received, Record, Sent};
+use crate::procfs::Pid;
+use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
-use crate::report::words::show_word;
 use crate::signal::Signal;
-use crate::status::{ExitStatus, WaitStatus};
+use crate::status::WaitStatus;
 use crate::sys::signals::{Inbox, Inherited};
-use crate::sys::spawn::{ExecError, Spawn, SpawnError};
+use crate::sys::spawn::{Spawn, Stdio};
 use crate::sys::{self, process};
+
+mod error;
+mod time_up;
+
+pub use error::RunError;
 
 /// How long to rest when ppoll itself fails, so that we go on without spinning.
 const REST: Duration = Duration::from_millis(10);
@@ -39,51 +44,6 @@ const SIGNALS_PER_TURN: usize = 32;
 /// without end.
 const MOST_NOTED: usize = 10_000;
 
-/// Why there was no run.
-#[derive(Debug)]
-pub enum RunError {
-    /// Nothing could be started.
-    Start {
-        /// What could not be done.
-        doing: &'static str,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// The command could not be executed.
-    Exec(OsString, ExecError),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start { doing, cause } => {
-                write!(f, "cannot {doing}: {}", sys::io_reason(cause))
-            }
-            Self::Exec(command, error) => {
-                write!(f, "cannot run {}: {}", show_word(command), error.cause())
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
-impl RunError {
-    /// What we return.
-    pub fn exit_status(&self) -> ExitStatus {
-        match self {
-            Self::Start { .. } => ExitStatus::FAILED,
-            Self::Exec(_, error) => error.exit_status(),
-        }
-    }
-}
-
-impl From<SpawnError> for RunError {
-    fn from(SpawnError { doing, cause }: SpawnError) -> Self {
-        Self::Start { doing, cause }
-    }
-}
-
 /// Runs the command of a plan to its end.
 pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
     let failed = |doing| move |error: Errno| RunError::Start { doing, cause: error.into() };
@@ -92,7 +52,7 @@ pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
         .map_err(failed("receive signals"))?;
     sys::become_subreaper().map_err(failed("become a subreaper"))?;
     let job = start(plan, &inherited)?;
-    Supervisor::new(plan, console, job, &inbox).run()
+    Supervisor::new(plan, console, job, &inherited, &inbox).run()
 }
 
 fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
@@ -104,6 +64,8 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
         own_group: plan.policy.target != Target::Leader,
         freed_signals: &freed_signals,
         parent_death_signal: parent_death_signal.unwrap_or(Signal::NULL),
+        variables: &[],
+        stdio: Stdio::Inherited,
     }
     .start(inherited)?;
     Ok(Job::new(leader, strangers, plan.allow.clone()))
@@ -112,6 +74,7 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
 struct Supervisor<'a> {
     plan: &'a Plan,
     console: &'a Console,
+    inherited: &'a Inherited,
     inbox: &'a Inbox,
     job: Job,
     machine: Machine<'a>,
@@ -120,19 +83,40 @@ struct Supervisor<'a> {
     first_sent: Option<Instant>,
     sent: Vec<Sent>,
     received: Vec<Received>,
+    idle: Option<IdleWatch>,
+    snapshot: Option<Snapshot>,
+    hook: Option<Hook>,
+    hook_record: Option<HookRecord>,
     lingering: Vec<Process>,
     left: Vec<Process>,
     finished: bool,
-    /// What `--verbose` has to say, until there is time for it: a reader could keep us waiting.
-    details: Vec<String>,
+    /// What is to be said when there is time for it: a reader could keep us waiting.
+    to_say: Vec<Saying>,
+}
+
+/// What is to be said.
+enum Saying {
+    /// For `--verbose`.
+    Detail(String),
+    /// For everybody but `--quiet`.
+    Notice(String),
+    /// For everybody.
+    Error(String),
 }
 
 impl<'a> Supervisor<'a> {
-    fn new(plan: &'a Plan, console: &'a Console, job: Job, inbox: &'a Inbox) -> Self {
+    fn new(
+        plan: &'a Plan,
+        console: &'a Console,
+        job: Job,
+        inherited: &'a Inherited,
+        inbox: &'a Inbox,
+    ) -> Self {
         let started = Instant::now();
         Self {
             plan,
             console,
+            inherited,
             inbox,
             job,
             machine: Machine::new(&plan.policy, started),
@@ -141,10 +125,14 @@ impl<'a> Supervisor<'a> {
             first_sent: None,
             sent: Vec::new(),
             received: Vec::new(),
+            idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
+            snapshot: None,
+            hook: None,
+            hook_record: None,
             lingering: Vec::new(),
             left: Vec::new(),
             finished: false,
-            details: Vec::new(),
+            to_say: Vec::new(),
         }
     }
 
@@ -167,20 +155,24 @@ impl<'a> Supervisor<'a> {
             for received in signals {
                 self.received(received);
             }
+            self.look_after_hook();
+            self.watch_for_idleness();
             let actions = self.machine.handle_timeout(Instant::now());
             self.perform(actions);
             if !self.finished {
                 self.look_after_job();
             }
             self.note_sent();
-            self.say_details();
+            self.say();
         }
         Ok(self.end())
     }
 
     /// Waits until something may have happened.
     fn wait(&self) {
-        let until = self.machine.poll_timeout().into_iter().chain(self.job.poll_timeout()).min();
+        let sample = self.machine.may_be_idle().then(|| Some(self.idle.as_ref()?.next_at()));
+        let until = [self.machine.poll_timeout(), self.job.poll_timeout(), sample.flatten()];
+        let until = until.into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
         ready.extend(self.job.end_of_witness().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
@@ -198,7 +190,7 @@ impl<'a> Supervisor<'a> {
         }
         if self.console.is_verbose() && self.plan.wording == Wording::Own {
             let sender = self.job.name_of(received.pid);
-            self.details.push(text::received(&received, sender.as_deref()));
+            self.to_say.push(Saying::Detail(text::received(&received, sender.as_deref())));
         }
         if self.plan.report.is_some() && self.received.len() < MOST_NOTED {
             self.received.push(received);
@@ -217,6 +209,9 @@ impl<'a> Supervisor<'a> {
                 Action::Signal { target, signal, and_continue } => {
                     self.signal(target, signal, and_continue);
                 }
+                Action::Snapshot => self.take_snapshot(),
+                Action::RunHook(cause) => self.run_hook(cause),
+                Action::KillHook => self.kill_hook(),
                 Action::NoteLingering => self.lingering = self.job.survey(Target::Lingering),
                 Action::NoteLeft(target) => self.left = self.job.survey(target),
                 Action::Finish => self.finished = true,
@@ -228,7 +223,8 @@ impl<'a> Supervisor<'a> {
         let now = Instant::now();
         self.job.signal(target, signal, and_continue);
         if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
-            self.details.push(text::sent_by_timeout(&self.plan.command, signal));
+            let line = text::sent_by_timeout(&self.plan.command, signal);
+            self.to_say.push(Saying::Detail(line));
         }
         let ends = self.machine.outcome().cause.is_some()
             && signal != Signal::NULL
@@ -243,7 +239,7 @@ impl<'a> Supervisor<'a> {
     fn note_sent(&mut self) {
         for sent in self.job.take_sent() {
             if self.console.is_verbose() && self.plan.wording == Wording::Own {
-                self.details.push(text::sent(&sent));
+                self.to_say.push(Saying::Detail(text::sent(&sent)));
             }
             if self.plan.report.is_some() && self.sent.len() < MOST_NOTED {
                 self.sent.push(sent);
@@ -251,9 +247,21 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn say_details(&mut self) {
-        for line in self.details.drain(..) {
-            self.console.detail(&line);
+    fn say(&mut self) {
+        for saying in self.to_say.drain(..) {
+            match saying {
+                Saying::Detail(line) => self.console.detail(&line),
+                Saying::Notice(lines) => self.console.notice(&lines),
+                Saying::Error(line) => self.console.error(&line),
+            }
+        }
+    }
+
+    /// The process group of the command when it started.
+    fn group(&self) -> Pid {
+        match self.plan.policy.target {
+            Target::Leader => process::own_group(),
+            _ => self.job.leader_pid(),
         }
     }
 
@@ -280,7 +288,7 @@ impl<'a> Supervisor<'a> {
         if policy.until != Target::Leader && outcome.cause.is_some() && !self.job.can_see() {
             self.console.error(BLIND);
         }
-        let pid = self.job.leader_pid();
+        let (pid, group) = (self.job.leader_pid(), self.group());
         let to_be_ended = |process: &Process| match policy.kill_target {
             Target::Leader => process.stat.pid == pid,
             Target::Job | Target::Group => process.place != Place::Session,
@@ -293,13 +301,15 @@ impl<'a> Supervisor<'a> {
         Record {
             outcome,
             pid,
-            pgid: if policy.target == Target::Leader { process::own_group() } else { pid },
+            pgid: group,
             started: self.started,
             elapsed,
             ladder: self.ladder,
             ending_took,
             sent: self.sent,
             received: self.received,
+            snapshot: self.snapshot,
+            hook: self.hook_record,
             lingering,
             survivors,
             usage: self.job.leave(),

@@ -1,0 +1,78 @@
+//! The command that is run when time is up, before the first signal: `--on-timeout`.
+
+use std::ffi::OsStr;
+use std::time::Instant;
+
+use crate::policy::Cause;
+use crate::procfs::Pid;
+use crate::record::HookRecord;
+use crate::signal::Signal;
+use crate::status::{WaitStatus, code_of};
+use crate::sys::signals::Inherited;
+use crate::sys::spawn::{Leader, Spawn, SpawnError, Stdio};
+
+/// How many process ids the hook is told: an environment has only so much room.
+const MOST_PIDS: usize = 10_000;
+
+/// A hook that runs. Its group is killed when it is dropped.
+#[derive(Debug)]
+pub struct Hook {
+    shell: Leader,
+    started: Instant,
+}
+
+impl Hook {
+    /// Starts it with `sh -c`, in a group of its own.
+    pub fn start(
+        command: &OsStr,
+        cause: Cause,
+        leader: Pid,
+        group: Pid,
+        job: &[Pid],
+        inherited: &Inherited,
+    ) -> Result<Self, SpawnError> {
+        let pids: Vec<String> = job.iter().take(MOST_PIDS).map(Pid::to_string).collect();
+        let outcome = if cause == Cause::Idle { "idle" } else { "timed-out" };
+        let variables = [
+            ("GRPKILL_PID", leader.to_string()),
+            ("GRPKILL_PGID", group.to_string()),
+            ("GRPKILL_PIDS", pids.join(" ")),
+            ("GRPKILL_OUTCOME", outcome.to_owned()),
+        ];
+        let shell = Spawn {
+            command: &["sh".into(), "-c".into(), command.to_owned()],
+            own_group: true,
+            freed_signals: &[Signal::TERM],
+            parent_death_signal: Signal::KILL,
+            variables: &variables,
+            stdio: Stdio::Telling,
+        }
+        .start(inherited)?;
+        Ok(Self { shell, started: Instant::now() })
+    }
+
+    /// The process id of its shell, which is its group's too.
+    pub fn pid(&self) -> Pid {
+        self.shell.pid()
+    }
+
+    /// How it ended; gives it back where it has not. What it has left in its group is of the job
+    /// from then on.
+    pub fn exit(self) -> Result<HookRecord, Self> {
+        let status = match self.shell.peek() {
+            Ok(None) => return Err(self),
+            Ok(Some(status)) => status,
+            Err(_) => WaitStatus::Lost,
+        };
+        let Self { shell, started } = self;
+        // It has ended, so it is reaped; or it is lost, and its drop does what can be done.
+        drop(shell.reap());
+        Ok(HookRecord { status: Some(status.code()), elapsed: started.elapsed(), timed_out: false })
+    }
+
+    /// Kills it with its group.
+    pub fn kill(self) -> HookRecord {
+        let status = Some(code_of(Signal::KILL));
+        HookRecord { status, elapsed: self.started.elapsed(), timed_out: true }
+    }
+}

@@ -1,0 +1,109 @@
+//! What happens between the end of the time and the first signal.
+
+use super::*;
+
+fn with_hook() -> Policy {
+    Policy { snapshots: true, has_hook: true, ..policy("TERM/10s/KILL") }
+}
+
+#[test]
+fn the_first_signal_of_a_limit_comes_after_a_snapshot() {
+    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "TERM+CONT"]);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+}
+
+#[test]
+fn a_signal_to_us_needs_no_snapshot_but_a_limit_that_passes_then_does() {
+    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(25)), NOTHING);
+    assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["snapshot", "TERM+CONT"]);
+}
+
+#[test]
+fn doing_nothing_is_a_limit_too() {
+    let policy = Policy { idle: Some(seconds(1)), snapshots: true, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert!(run.machine.may_be_idle());
+    assert_eq!(run.event(Event::Idle), ["snapshot", "TERM+CONT"]);
+    assert!(!run.machine.may_be_idle());
+    assert_eq!(run.event(Event::Idle), NOTHING);
+    assert_eq!(run.leader_dies("TERM"), NOTHING);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
+    assert_eq!(run.machine.outcome().cause, Some(Cause::Idle));
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+    assert_eq!(run.preserved_status(), ExitStatus::Code(143));
+}
+
+#[test]
+fn the_limit_is_none_when_the_job_is_being_ended_for_doing_nothing() {
+    let policy = Policy { idle: Some(seconds(1)), ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(25)), NOTHING);
+    assert_eq!(run.event(Event::Idle), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["KILL"]);
+}
+
+#[test]
+fn the_hook_runs_before_the_first_signal() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.event(Event::HookEnded), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+}
+
+#[test]
+fn a_hook_that_does_not_end_is_ended() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
+    assert_eq!(run.after(HOOK), ["kill hook", "TERM+CONT"]);
+    assert_eq!(run.event(Event::HookEnded), NOTHING);
+}
+
+#[test]
+fn a_request_to_end_does_not_wait_for_the_hook() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
+    assert_eq!(run.receive("ALRM"), NOTHING);
+    assert_eq!(run.receive(USR1), [USR1]);
+    assert_eq!(run.receive("INT"), ["kill hook", "INT+CONT"]);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137), "the limit came first");
+}
+
+#[test]
+fn a_command_that_ends_under_its_hook_has_timed_out() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.machine.awaited(), Awaited::Nobody);
+    assert_eq!(run.event(Event::HookEnded), ["TERM+CONT"]);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+}
+
+#[test]
+fn in_the_foreground_the_end_of_the_command_is_the_end_of_the_hook_at_the_latest() {
+    let policy = Policy { has_hook: true, ..in_the_foreground() };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["run hook"]);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.event(Event::HookEnded), ["TERM!", "finish"]);
+}
+
+#[test]
+fn no_hook_holds_up_a_ladder_that_has_begun() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(25)), NOTHING);
+    assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["snapshot", "TERM+CONT"]);
+}
