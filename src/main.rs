@@ -22,6 +22,7 @@ mod ladder;
 mod policy;
 mod procfs;
 mod record;
+mod redact;
 mod report;
 mod report_file;
 mod signal;
@@ -89,7 +90,7 @@ fn execute(preset: Preset, plan: &Plan) -> ExitStatus {
     let started = SystemTime::now();
     let run = supervise::supervise(plan, &console);
     let exit_status = match &run {
-        Ok(record) => plan.exit_status(record),
+        Ok(record) => record.exit_status(&plan.policy),
         Err(error) => error.exit_status(),
     };
     match &run {

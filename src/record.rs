@@ -4,11 +4,12 @@
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
-use crate::policy::Outcome;
+use crate::policy::{Outcome, Policy};
 use crate::procfs::Pid;
 use crate::procfs::detail::Detail;
 use crate::procfs::stat::Stat;
 use crate::signal::{Origin, Signal};
+use crate::status::ExitStatus;
 
 /// A signal that came to us, and from whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,8 +144,17 @@ pub struct Record {
     pub hook: Option<HookRecord>,
     /// Who was alive when we would have returned, and is not allowed to be.
     pub lingering: Vec<Process>,
+    /// Whether somebody was there who could not be seen.
+    pub left_unseen: bool,
     /// Those whom KILL did not end.
     pub survivors: Vec<Process>,
     /// What the run has cost, as far as it is over.
     pub usage: Usage,
+}
+
+impl Record {
+    /// What we return.
+    pub fn exit_status(&self, policy: &Policy) -> ExitStatus {
+        self.outcome.exit_status(policy, !self.lingering.is_empty() || self.left_unseen)
+    }
 }

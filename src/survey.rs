@@ -4,6 +4,7 @@
 //! stuck in a page fault can hold for ever; any program can arrange that. The child is killed then,
 //! and another one goes on behind the process that it was stuck at.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -12,42 +13,88 @@ use serde::de::DeserializeOwned;
 
 use crate::procfs::Pid;
 use crate::sys::helper::Helper;
+use crate::sys::wait;
 
-/// How long to look.
+/// How long to look. What takes longer is not known then, and who decides by it has to say what
+/// that means.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// At one process; then we go on without it.
+    /// At one item; then we go on without it.
     pub each: Duration,
     /// At all of them; then we go on without the rest.
     pub all: Duration,
 }
 
-/// Reads something of each process; `None` for those that could not be read in time.
-pub fn read<T: Serialize + DeserializeOwned>(
-    pids: &[Pid],
-    patience: Patience,
-    look: impl Fn(Pid) -> T,
-) -> Vec<Option<T>> {
-    let until = Instant::now() + patience.all;
-    let mut found = Vec::new();
-    while found.len() < pids.len() && Instant::now() < until {
-        let rest = &pids[found.len()..];
-        let Ok(helper) = Helper::start(|output| write_each(rest, &look, output)) else { break };
-        let mut lines = Lines { helper: &helper, bytes: Vec::new() };
-        let next = || lines.next(until.min(Instant::now() + patience.each));
-        found.extend(std::iter::from_fn(next).take(rest.len()).map(Some));
-        if found.len() < pids.len() {
-            found.push(None);
-        }
-    }
-    found.resize_with(pids.len(), || None);
-    found
+/// What became of the attempt to read something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// This is it.
+    Done(T),
+    /// It took too long.
+    TooLong,
+    /// The time was up before, or there was nobody to read it.
+    NotTried,
 }
 
-/// Writes one line of JSON for each process, as soon as it is known.
-fn write_each<T: Serialize>(pids: &[Pid], look: impl Fn(Pid) -> T, mut output: impl Write) {
-    for pid in pids {
-        let Ok(mut line) = serde_json::to_vec(&look(*pid)) else { return };
+impl<T> Reading<T> {
+    /// What was read, if anything.
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(found) => Some(found),
+            Self::TooLong | Self::NotTried => None,
+        }
+    }
+}
+
+/// Sends the helpers, and knows those that never came back.
+#[derive(Debug, Default)]
+pub struct Surveyor {
+    undead: RefCell<Vec<Pid>>,
+}
+
+impl Surveyor {
+    /// The helpers that hang in the kernel where no signal reaches them. They are children of ours.
+    pub fn undead(&self) -> Vec<Pid> {
+        self.undead.borrow().clone()
+    }
+
+    /// Reads something of each item.
+    pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
+        &self,
+        items: &[I],
+        patience: Patience,
+        look: impl Fn(I) -> T,
+    ) -> Vec<Reading<T>> {
+        let until = Instant::now() + patience.all;
+        let mut found = Vec::new();
+        // Where one hangs for ever the next one would, too.
+        while found.len() < items.len() && Instant::now() < until && self.reap_undead() {
+            let rest = &items[found.len()..];
+            let Ok(helper) = Helper::start(|output| write_each(rest, &look, output)) else { break };
+            let mut lines = Lines { helper: &helper, bytes: Vec::new() };
+            let next = || lines.next(until.min(Instant::now() + patience.each));
+            found.extend(std::iter::from_fn(next).take(rest.len()).map(Reading::Done));
+            if found.len() < items.len() {
+                found.push(Reading::TooLong);
+            }
+            self.undead.borrow_mut().extend(helper.end());
+        }
+        found.resize_with(items.len(), || Reading::NotTried);
+        found
+    }
+
+    /// Reaps those that have come free after all. Returns whether nobody is left.
+    fn reap_undead(&self) -> bool {
+        let mut undead = self.undead.borrow_mut();
+        undead.retain(|pid| matches!(wait::reap(*pid), Ok(None)));
+        undead.is_empty()
+    }
+}
+
+/// Writes one line of JSON for each item, as soon as it is known.
+fn write_each<I: Copy, T: Serialize>(items: &[I], look: impl Fn(I) -> T, mut output: impl Write) {
+    for item in items {
+        let Ok(mut line) = serde_json::to_vec(&look(*item)) else { return };
         line.push(b'\n');
         if output.write_all(&line).is_err() {
             return;

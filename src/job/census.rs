@@ -1,28 +1,25 @@
 //! Who descends from us: who of them is of the job, who is allowed to linger, and what they are.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::allowance::{Allowance, Verdict};
 use super::strangers::Strangers;
 use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::detail::{Detail, Observer};
-use crate::procfs::stat::Stat;
+use crate::procfs::stat::{Identity, Stat};
 use crate::procfs::{Pid, Proc};
 use crate::record::{Place, Process};
-use crate::survey::{self, Patience};
+use crate::survey::{Patience, Reading, Surveyor};
 use crate::sys::process;
 
-/// For what is only told: details are not worth waiting for.
+/// How long to look at what is only told.
 pub const TO_TELL: Patience =
-    Patience { each: Duration::from_millis(250), all: Duration::from_secs(1) };
+    Patience { each: Duration::from_millis(250), all: Duration::from_millis(500) };
 
-/// For what decides who is killed: on a busy machine a daemon that is allowed must not die because
-/// its name took too long to read.
-const TO_DECIDE: Patience = Patience { each: Duration::from_secs(1), all: Duration::from_secs(4) };
-
-/// Of how many processes that could not be read in time we read at least what answers at once.
+/// Of how many processes that could not be read in time we read what answers at once.
 const QUICK_LOOKS: usize = 100;
 
 /// The system's `/proc`, unless it numbers processes as another pid namespace does.
@@ -36,19 +33,57 @@ pub fn trusted_proc() -> Option<Proc> {
 pub struct Census {
     /// Opened when it is needed first, and `None` where there is none that can be trusted.
     proc: OnceCell<Option<Proc>>,
+    surveyor: Surveyor,
     strangers: Strangers,
     /// The hook while it runs, which is our child and yet not of the job.
     hook: Option<Pid>,
     leader: Pid,
+    group: Pid,
     own_session: Pid,
-    allow: Allow,
+    allowance: Allowance,
+}
+
+/// Those of a target that are alive, as far as one look shows them.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    /// Who certainly belongs to it, parents before children.
+    pub members: Vec<&'a Stat>,
+    /// Whether there are more of whom it is not known.
+    pub is_incomplete: bool,
+}
+
+impl Selection<'_> {
+    /// Whether nobody is there.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty() && !self.is_incomplete
+    }
+}
+
+/// What is read of a process: what is most wanted comes first, in case there is no time for more.
+#[derive(Clone, Copy)]
+enum Part {
+    Command(Pid),
+    Files(Pid),
 }
 
 impl Census {
-    /// The census of what descends from this leader.
-    pub fn new(leader: Pid, strangers: Strangers, allow: Allow) -> Self {
-        let own_session = process::own_session();
-        Self { proc: OnceCell::new(), strangers, hook: None, leader, own_session, allow }
+    /// The census of what descends from this leader, which began in this group.
+    pub fn new(leader: Pid, group: Pid, strangers: Strangers, allow: Allow) -> Self {
+        Self {
+            proc: OnceCell::new(),
+            surveyor: Surveyor::default(),
+            strangers,
+            hook: None,
+            leader,
+            group,
+            own_session: process::own_session(),
+            allowance: Allowance::new(allow),
+        }
+    }
+
+    /// The group in which the leader began.
+    pub fn group(&self) -> Pid {
+        self.group
     }
 
     /// From now on this child of ours, with its group, is none of the command's; or it is again.
@@ -69,12 +104,17 @@ impl Census {
     /// Whether every child of ours is one that has to go, so that nobody needs to be looked at:
     /// there are no strangers, and nobody is allowed to stay.
     pub fn takes_all(&self, target: Target) -> bool {
-        target == Target::Lingering && self.allow.is_empty() && self.has_no_strangers()
+        target == Target::Lingering && self.allows_nobody() && self.has_no_strangers()
+    }
+
+    /// Whether nobody may linger.
+    pub fn allows_nobody(&self) -> bool {
+        self.allowance.is_empty()
     }
 
     /// Whether all children are of the command.
     pub fn has_no_strangers(&self) -> bool {
-        matches!(self.strangers, Strangers::None)
+        matches!(self.strangers, Strangers::None) && self.surveyor.undead().is_empty()
     }
 
     /// What descends from us and from no stranger, dead or alive. `None` where it cannot be seen.
@@ -91,28 +131,53 @@ impl Census {
     /// Whether a child of ours is of the command.
     pub fn is_ours(&self, child: &Stat) -> bool {
         let is_of_hook = self.is_hook(child.pid) || self.is_hook(child.pgid);
-        child.pid == self.leader || !(is_of_hook || self.strangers.include(child))
+        let is_helper = || self.surveyor.undead().contains(&child.pid);
+        child.pid == self.leader || !(is_of_hook || is_helper() || self.strangers.include(child))
     }
 
-    /// Those of the descendants, parents before children, that are alive and belong to `target`.
-    pub fn select<'a>(&self, target: Target, descendants: &'a [Stat]) -> Vec<&'a Stat> {
-        let mut selected: Vec<&Stat> = descendants.iter().filter(|stat| stat.is_alive()).collect();
+    /// Those of the descendants, given parents before children, that are alive and of the target.
+    pub fn select<'a>(&self, target: Target, descendants: &'a [Stat]) -> Selection<'a> {
+        let alive = descendants.iter().filter(|stat| stat.is_alive());
+        let mut members: Vec<&Stat> = alive.collect();
         match target {
-            Target::Leader => selected.retain(|stat| stat.pid == self.leader),
-            Target::Group => selected.retain(|stat| self.place(stat) == Place::Group),
-            Target::Job => selected.retain(|stat| self.is_of_job(stat)),
-            Target::Tree => {
-                let detached: Vec<&Stat> =
-                    selected.iter().copied().filter(|stat| !self.is_of_job(stat)).collect();
-                let allowed = self.allowed(&detached);
-                selected.retain(|stat| !allowed.contains(&stat.pid));
-            }
-            Target::Lingering => {
-                let allowed = self.allowed(&selected);
-                selected.retain(|stat| !allowed.contains(&stat.pid));
-            }
+            Target::Leader => members.retain(|stat| stat.pid == self.leader),
+            Target::Group => members.retain(|stat| self.place(stat) == Place::Group),
+            Target::Job => members.retain(|stat| self.is_of_job(stat)),
+            Target::Tree => return self.without_allowed(members, |stat| self.is_of_job(stat)),
+            Target::Lingering => return self.without_allowed(members, |_| false),
         }
-        selected
+        Selection { members, is_incomplete: false }
+    }
+
+    /// Leaves out who may linger, unless `cannot` says that it never may.
+    fn without_allowed<'a>(
+        &self,
+        mut members: Vec<&'a Stat>,
+        cannot: impl Fn(&Stat) -> bool,
+    ) -> Selection<'a> {
+        let judged: Vec<&Stat> = members.iter().copied().filter(|stat| !cannot(stat)).collect();
+        let Some(proc) = self.proc() else {
+            return Selection { members: vec![], is_incomplete: true };
+        };
+        let verdicts = self.allowance.judge(proc, &self.surveyor, &judged);
+        let is_incomplete = verdicts.contains(&Verdict::Undecided);
+        let judged: HashMap<Identity, Verdict> =
+            judged.iter().map(|stat| stat.identity()).zip(verdicts).collect();
+        let stays = |stat: &&Stat| {
+            judged.get(&stat.identity()).is_none_or(|verdict| *verdict == Verdict::NotAllowed)
+        };
+        members.retain(stays);
+        Selection { members, is_incomplete }
+    }
+
+    /// Whether what happens to this process, dead or alive, can change who is of the target.
+    pub fn concerns(&self, target: Target, stat: &Stat) -> bool {
+        match target {
+            Target::Leader => stat.pid == self.leader,
+            Target::Group | Target::Job => self.is_of_job(stat),
+            Target::Tree => self.is_of_job(stat) || !self.allowance.is_known(stat),
+            Target::Lingering => !self.allowance.is_known(stat),
+        }
     }
 
     /// Whether this one is of the job, which a limit always ends.
@@ -122,7 +187,7 @@ impl Census {
 
     /// Where a descendant has gone.
     fn place(&self, stat: &Stat) -> Place {
-        if stat.pgid == self.leader {
+        if stat.pgid == self.group {
             Place::Group
         } else if stat.session == self.own_session {
             Place::Job
@@ -131,41 +196,30 @@ impl Census {
         }
     }
 
-    /// Those that `--allow` names, with all that they have started.
-    ///
-    /// It is read anew each time: the same process is its parent's copy first, and then becomes
-    /// what is allowed.
-    fn allowed(&self, candidates: &[&Stat]) -> HashSet<Pid> {
-        let mut allowed = HashSet::new();
-        let Some(proc) = self.proc().filter(|_| !self.allow.is_empty()) else { return allowed };
-        let pids: Vec<Pid> = candidates.iter().map(|stat| stat.pid).collect();
-        let named = survey::read(&pids, TO_DECIDE, |pid| {
-            proc.command(pid).is_some_and(|command| self.allow.matches(&command))
-        });
-        for (stat, named) in candidates.iter().zip(named) {
-            if named == Some(true) || allowed.contains(&stat.ppid) {
-                allowed.insert(stat.pid);
-            }
-        }
-        allowed
-    }
-
     /// All there is to know about these processes, which were seen just now, as far as it can be
     /// read with so much patience; and whether that is all.
     pub fn describe(&self, stats: &[&Stat], patience: Patience) -> (Vec<Process>, bool) {
         let Some(proc) = self.proc() else { return (vec![], false) };
-        let pids: Vec<Pid> = stats.iter().map(|stat| stat.pid).collect();
         let observer = Observer::new(proc);
-        let details = survey::read(&pids, patience, |pid| observer.detail(pid));
-        let is_complete = details.iter().all(Option::is_some);
+        let commands = stats.iter().map(|stat| Part::Command(stat.pid));
+        let files = stats.iter().map(|stat| Part::Files(stat.pid));
+        let parts: Vec<Part> = commands.chain(files).collect();
+        let mut read = self.surveyor.read(&parts, patience, |part| match part {
+            Part::Command(pid) => observer.command(pid),
+            Part::Files(pid) => observer.files(pid),
+        });
+        let is_complete = read.iter().all(|reading| matches!(reading, Reading::Done(_)));
+        let files = read.split_off(stats.len());
         let (now, own_user) = (process::time_since_boot(), process::own_user());
-        let mut quick_looks = QUICK_LOOKS;
-        let mut without_waiting = |pid| {
-            quick_looks -= usize::from(quick_looks > 0);
-            if quick_looks > 0 { proc.detail_without_waiting(pid) } else { Detail::default() }
+        let mut quick_looks = 0..QUICK_LOOKS;
+        let mut quick_look = |pid| match quick_looks.next() {
+            Some(_) => proc.detail_without_waiting(pid),
+            None => Detail::default(),
         };
-        let describe = |(stat, detail): (&&Stat, Option<Detail>)| {
-            let detail = detail.unwrap_or_else(|| without_waiting(stat.pid));
+        let describe = |((stat, command), files): ((&&Stat, Reading<Detail>), Reading<Detail>)| {
+            let command = command.done().unwrap_or_else(|| quick_look(stat.pid));
+            let Detail { holds, sockets, .. } = files.done().unwrap_or_default();
+            let detail = Detail { holds, sockets, ..command };
             Process {
                 age: now.saturating_sub(process::since_boot(stat.start)),
                 place: self.place(stat),
@@ -174,6 +228,6 @@ impl Census {
                 stat: (*stat).clone(),
             }
         };
-        (stats.iter().zip(details).map(describe).collect(), is_complete)
+        (stats.iter().zip(read).zip(files).map(describe).collect(), is_complete)
     }
 }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::Job;
 use crate::policy::Target;
 use crate::procfs::Pid;
-use crate::procfs::stat::Stat;
+use crate::procfs::stat::{Identity, Stat};
 use crate::record::{Recipient, Sent};
 use crate::signal::Signal;
 use crate::sys::spawn::Leader;
@@ -22,14 +22,15 @@ use crate::sys::{
 #[derive(Debug)]
 pub struct Step {
     signals: Vec<Signal>,
-    /// On the clock of process start times.
+    /// When it had been taken, on the clock of process start times.
     at: Duration,
-    /// Who has got the signals one by one, with their start times.
-    reached: HashSet<(Pid, u64)>,
+    /// Who has got the signals one by one.
+    reached: HashSet<Identity>,
 }
 
 impl Step {
-    fn kills(&self) -> bool {
+    /// Whether it is the last one.
+    pub fn kills(&self) -> bool {
         self.signals.contains(&Signal::KILL)
     }
 }
@@ -40,9 +41,10 @@ impl Job {
         let signals = [Some(signal), and_continue.then_some(Signal::CONT)];
         let signals = signals.into_iter().flatten().filter(|signal| *signal != Signal::NULL);
         let signals: Vec<Signal> = signals.collect();
-        if and_continue || signal == Signal::KILL {
+        let is_step = and_continue || signal == Signal::KILL;
+        if is_step {
             let misses = !matches!(target, Target::Leader | Target::Group);
-            let (signals, at) = (signals.clone(), process::time_since_boot());
+            let (signals, at) = (signals.clone(), Duration::ZERO);
             self.step = misses.then(|| Step { signals, at, reached: HashSet::new() });
         }
         match target {
@@ -53,6 +55,9 @@ impl Job {
                 self.signal_descendants(target, &signals);
             }
             Target::Lingering => self.signal_descendants(target, &signals),
+        }
+        if let Some(step) = self.step.as_mut().filter(|_| is_step) {
+            step.at = process::time_since_boot();
         }
     }
 
@@ -98,17 +103,17 @@ impl Job {
         // Zombies would only be in the way: a storm of short-lived children leaves thousands.
         self.reap_orphans();
         let Some(seen) = self.census.descendants() else {
-            if self.census.takes_all(target) {
+            if target == Target::Lingering && self.census.allows_nobody() {
                 self.signal_group(signals);
             }
             return;
         };
         if target == Target::Tree {
             // Before command lines are read, which takes its time.
-            let of_job = self.census.select(Target::Job, &seen);
+            let of_job = self.census.select(Target::Job, &seen).members;
             self.signal_outside(&of_job, signals);
         }
-        let mut members = self.census.select(target, &seen);
+        let mut members = self.census.select(target, &seen).members;
         if target == Target::Tree {
             members.retain(|stat| !self.census.is_of_job(stat));
         }
@@ -137,55 +142,74 @@ impl Job {
 
     fn signal_one(&mut self, member: &Stat, signals: &[Signal]) {
         let is_new = match &mut self.step {
-            Some(step) if step.signals == signals => {
-                step.reached.insert((member.pid, member.start))
-            }
+            Some(step) if step.signals == signals => step.reached.insert(member.identity()),
             _ => true,
         };
-        for signal in signals {
-            let result = self.send(member, *signal);
-            if is_new {
+        let results = self.send(member, signals);
+        for (signal, result) in signals.iter().zip(results) {
+            // That it has ended meanwhile is as good.
+            if is_new && result != Err(Errno::ESRCH) {
                 self.note(*signal, Recipient::Process, member.pid, result);
             }
         }
     }
 
-    /// Signals those whom the last step has missed: who was there when it was taken; and after KILL
-    /// whoever is there, again and again, since a process may fork while it is looked at.
-    pub(super) fn signal_missed(&mut self, members: &[&Stat]) {
+    /// Signals those whom the last step has missed; and after KILL whoever is there, again and
+    /// again, since a process may fork while it is looked at.
+    ///
+    /// Who was there when the step was taken has been missed, unless its parent was reached and
+    /// lives: what the handler of a signal starts is to do its work.
+    pub(super) fn signal_missed(&mut self, members: &[&Stat], seen: &[Stat]) {
         let Some(step) = &self.step else { return };
-        let signals = step.signals.clone();
-        let (at, kills) = (step.at, step.kills());
-        for member in members {
-            let Some(step) = &self.step else { return };
-            let is_missed = || {
-                // What a handler of TERM has started since is to do its work.
-                let was_there = process::since_boot(member.start) <= at;
-                was_there && !step.reached.contains(&(member.pid, member.start))
-            };
-            if !self.is_in_group(member) && (kills || is_missed()) {
-                self.signal_one(member, &signals);
-            }
+        let (signals, kills) = (step.signals.clone(), step.kills());
+        let has_got_it = |stat: &&Stat| {
+            stat.is_alive() && (self.is_in_group(stat) || step.reached.contains(&stat.identity()))
+        };
+        let reached: HashSet<Pid> = seen.iter().filter(has_got_it).map(|stat| stat.pid).collect();
+        let is_missed = |stat: &&Stat| {
+            !reached.contains(&stat.pid)
+                && !reached.contains(&stat.ppid)
+                && process::since_boot(stat.start) <= step.at
+        };
+        let missed = members.iter().copied();
+        let missed = missed.filter(|stat| !self.is_in_group(stat) && (kills || is_missed(stat)));
+        for member in missed.collect::<Vec<_>>() {
+            self.signal_one(member, &signals);
         }
     }
 
-    /// Sends a signal to a process that was seen just now.
-    fn send(&self, member: &Stat, signal: Signal) -> Result<(), Errno> {
+    /// Sends signals to a process that was seen just now.
+    fn send(&self, member: &Stat, signals: &[Signal]) -> Vec<Result<(), Errno>> {
+        let by_number = |signal: &Signal| process::signal_process(member.pid, *signal);
         if member.ppid == process::own_pid() {
             // Our child, and nobody but us can reap it, which we have not done since we saw it.
-            return process::signal_process(member.pid, signal);
+            return signals.iter().map(by_number).collect();
         }
         let pidfd = PidFd::open(member.pid);
         // What has the same number and start time now was there all the time, so it is the process
         // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
-        let same = self.census.proc().and_then(|proc| proc.stat(member.pid));
-        if same.is_none_or(|now| now.start != member.start) {
-            return Err(Errno::ESRCH);
+        match (pidfd, self.is_there(member)) {
+            (_, Ok(false)) | (Err(Errno::ESRCH), _) => vec![Err(Errno::ESRCH); signals.len()],
+            (Ok(pidfd), Ok(true)) => signals.iter().map(|signal| pidfd.signal(*signal)).collect(),
+            (Err(_), Ok(true)) => signals.iter().map(by_number).collect(),
+            // The pidfd may have been the last descriptor that we could have.
+            (pidfd, Err(_)) => {
+                drop(pidfd);
+                match self.is_there(member) {
+                    Ok(true) => signals.iter().map(by_number).collect(),
+                    Ok(false) => vec![Err(Errno::ESRCH); signals.len()],
+                    Err(error) => vec![Err(error); signals.len()],
+                }
+            }
         }
-        match pidfd {
-            Ok(pidfd) => pidfd.signal(signal),
-            Err(Errno::ESRCH) => Err(Errno::ESRCH),
-            Err(_) => process::signal_process(member.pid, signal),
-        }
+    }
+
+    /// Whether this process is still the one that was seen.
+    fn is_there(&self, member: &Stat) -> Result<bool, Errno> {
+        let proc = self.census.proc().ok_or(Errno::ENOENT)?;
+        let now = proc
+            .try_stat(member.pid)
+            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+        Ok(now.is_some_and(|now| now.identity() == member.identity()))
     }
 }

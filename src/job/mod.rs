@@ -11,7 +11,7 @@ use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::activity::Sample;
-use crate::procfs::stat::Stat;
+use crate::procfs::stat::{Identity, Stat};
 use crate::record::{Process, Sent, Snapshot, Usage};
 use crate::status::WaitStatus;
 use crate::survey::Patience;
@@ -19,6 +19,7 @@ use crate::sys::process::{self, PidFd};
 use crate::sys::spawn::{ExecError, Leader};
 use crate::sys::wait::{self, Children};
 
+mod allowance;
 mod census;
 mod delivery;
 mod strangers;
@@ -34,6 +35,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The same after KILL, when what has forked out of the way meanwhile is to be found, and where the
 /// kernel cannot wake us at the end of a process that is not our child.
 const LOOK_OFTEN: Duration = Duration::from_millis(100);
+
+/// The same while what lingers is waited for: one of them may become a command that is allowed to.
+const LOOK_SELDOM: Duration = Duration::from_secs(10);
+
+/// How often the dead children are looked for that the leader's zombie hides from waitid(2).
+const REAP: Duration = Duration::from_millis(100);
 
 /// How long children that end faster than they can be reaped may keep us from looking at the clock
 /// and at our signals.
@@ -53,6 +60,7 @@ pub struct Job {
     witness: Option<Witness>,
     look_at: Option<Instant>,
     more_to_reap: bool,
+    reap_at: Option<Instant>,
     usage: Usage,
     has_reaped: bool,
     sent: Vec<Sent>,
@@ -69,16 +77,17 @@ struct Witness {
 }
 
 impl Job {
-    /// The job of a command that has just been started.
-    pub fn new(leader: Leader, strangers: Strangers, allow: Allow) -> Self {
+    /// The job of a command that has just been started, in this group.
+    pub fn new(leader: Leader, group: Pid, strangers: Strangers, allow: Allow) -> Self {
         Self {
             leader_pid: leader.pid(),
-            census: Census::new(leader.pid(), strangers, allow),
+            census: Census::new(leader.pid(), group, strangers, allow),
             leader: Some(leader),
             leader_status: None,
             witness: None,
             look_at: None,
             more_to_reap: false,
+            reap_at: None,
             usage: Usage::default(),
             has_reaped: false,
             sent: Vec::new(),
@@ -89,6 +98,11 @@ impl Job {
     /// The process id of the command.
     pub fn leader_pid(&self) -> Pid {
         self.leader_pid
+    }
+
+    /// The process group of the command when it started.
+    pub fn group(&self) -> Pid {
+        self.census.group()
     }
 
     /// The name of any process, where it is still there to ask.
@@ -140,12 +154,15 @@ impl Job {
             self.reap_leader();
         }
         let now = Instant::now();
-        let due = self.look_at.is_none_or(|at| at <= now);
+        let due = match (&self.witness, self.look_at) {
+            (Some(_), None) => false,
+            (_, at) => at.is_none_or(|at| at <= now),
+        };
         self.reap_orphans();
         if !wait::has_live_child() {
             return true;
         }
-        if !killed && self.census.takes_all(target) {
+        if self.step.is_none() && self.census.takes_all(target) {
             // That child is one of them, and its end will wake us.
             self.look_at = None;
             return false;
@@ -155,33 +172,49 @@ impl Job {
         }
         self.witness = None;
         let Some(seen) = self.census.descendants() else {
-            // Children are all we know of; whether they are of the job we cannot tell.
+            // Children are all we know of; whether they are of the job we cannot tell. If there are
+            // strangers, they may well be those, who are not waited for by choice.
             self.look_at = Some(now + LOOK);
-            return false;
+            return self.step.is_none() && !self.census.has_no_strangers();
         };
-        let members = self.census.select(target, &seen);
-        self.signal_missed(&members);
+        let selection = self.census.select(target, &seen);
+        self.signal_missed(&selection.members, &seen);
         // The youngest is likely to be the last.
-        if let Some(last) = members.last() {
-            self.watch(now, killed, (*last).clone());
+        if let Some(last) = selection.members.last() {
+            self.watch(now, target, (*last).clone());
+            return false;
+        }
+        if selection.is_incomplete {
+            self.look_at = Some(now + LOOK_OFTEN);
             return false;
         }
         // What was moving between the lists while we looked shows itself now.
-        let identity = |stat: &Stat| (stat.pid, stat.start);
         let again = self.census.descendants().unwrap_or_default();
-        let settled = again.iter().map(identity).eq(seen.iter().map(identity))
-            && self.census.select(target, &again).is_empty();
+        let settled = self.census.select(target, &again).is_empty() && {
+            let moves = |stat: &&Stat| self.census.concerns(target, stat);
+            let identities = |all: &[Stat]| -> Vec<Identity> {
+                all.iter().filter(moves).map(Stat::identity).collect()
+            };
+            identities(&again) == identities(&seen)
+        };
         self.look_at = Some(now);
         settled
     }
 
-    fn watch(&mut self, now: Instant, killed: bool, stat: Stat) {
+    fn watch(&mut self, now: Instant, target: Target, stat: Stat) {
         let is_child = stat.ppid == process::own_pid();
         let end = if is_child { None } else { PidFd::open(stat.pid).ok() };
         let wakes_us = is_child || end.is_some();
-        let interval = if killed || !wakes_us { LOOK_OFTEN } else { LOOK };
+        let interval = match &self.step {
+            _ if !wakes_us => Some(LOOK_OFTEN),
+            Some(step) if step.kills() => Some(LOOK_OFTEN),
+            Some(_) => Some(LOOK),
+            // Nobody leaves those that linger, unless by becoming one that is allowed.
+            None if target == Target::Lingering && self.census.allows_nobody() => None,
+            None => Some(LOOK_SELDOM),
+        };
         self.witness = Some(Witness { stat, end });
-        self.look_at = Some(now + interval);
+        self.look_at = interval.map(|interval| now + interval);
     }
 
     fn witness_lives(&self, target: Target) -> bool {
@@ -196,7 +229,7 @@ impl Job {
     /// The processes of the job that are alive.
     pub fn pids(&self) -> Vec<Pid> {
         let seen = self.census.descendants().unwrap_or_default();
-        self.census.select(Target::Job, &seen).iter().map(|stat| stat.pid).collect()
+        self.census.select(Target::Job, &seen).members.iter().map(|stat| stat.pid).collect()
     }
 
     /// The whole tree as it is now. It takes no longer than [`LOOKING`], whatever the tree does.
@@ -232,16 +265,32 @@ impl Job {
 
     /// When to reap again, or to ask [`Job::is_empty`], at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.more_to_reap { Some(Instant::now()) } else { self.look_at }
+        let more = self.more_to_reap.then(Instant::now);
+        [more, self.reap_at, self.look_at].into_iter().flatten().min()
     }
 
     /// Reaps the dead children that are neither the leader nor strangers, for one turn; what is
-    /// left then makes [`Job::poll_timeout`] come at once.
+    /// left then makes [`Job::poll_timeout`] come at once. Those that only `/proc` shows are reaped
+    /// now and then: each time costs as much as there are children.
     pub fn reap_orphans(&mut self) {
-        let no_strangers = self.census.has_no_strangers();
-        if no_strangers && self.reap_first_ones() {
+        if self.census.has_no_strangers() && self.reap_first_ones() {
+            self.reap_at = None;
             return;
         }
+        let now = Instant::now();
+        match self.reap_at {
+            Some(at) if at > now => {}
+            Some(_) => self.reap_at = None,
+            None => self.reap_at = Some(now + REAP),
+        }
+        if self.reap_at.is_none() {
+            self.reap_hidden_ones();
+        }
+    }
+
+    /// Reaps the dead children that `/proc` shows.
+    fn reap_hidden_ones(&mut self) {
+        let no_strangers = self.census.has_no_strangers();
         let Some(proc) = self.census.proc() else { return };
         let mut ended = vec![];
         for pid in proc.children(process::own_pid()).unwrap_or_default() {
@@ -295,13 +344,14 @@ impl Job {
         }
     }
 
-    /// Those of the target that are alive, and all about them.
-    pub fn survey(&self, target: Target) -> Vec<Process> {
+    /// Those of the target that are alive, and all about them; `None` where somebody is there and
+    /// cannot be seen.
+    pub fn survey(&self, target: Target) -> Option<Vec<Process>> {
         if self.has_no_live_child() {
-            return vec![];
+            return Some(vec![]);
         }
-        let seen = self.census.descendants().unwrap_or_default();
-        self.census.describe(&self.census.select(target, &seen), TO_TELL).0
+        let seen = self.census.descendants()?;
+        Some(self.census.describe(&self.census.select(target, &seen).members, TO_TELL).0)
     }
 
     /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a
@@ -316,7 +366,9 @@ impl Job {
             // What is there now KILL has not helped against; the drop sends it once more.
             drop(self.leader.take());
         }
-        self.reap_orphans();
+        if !(self.census.has_no_strangers() && self.reap_first_ones()) {
+            self.reap_hidden_ones();
+        }
         self.usage
     }
 

@@ -3,7 +3,7 @@
 //! | state | the leader exits | nobody is left | a signal that ends | another signal | time is up |
 //! | --- | --- | --- | --- | --- | --- |
 //! | Running | Settling; with `ignore` Done | – | send it; Escalating | pass it on | first step; Escalating |
-//! | Settling | – | Done | as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
+//! | Settling | – | Done | `report`: Done; else as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
 //! | Waiting | – | Done | as in Running | pass it on | first step; Escalating |
 //! | Hooking | – | – | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
 //! | Escalating | Done, if only the leader is waited for | Done, if the leader has exited | next step at once | pass it on | next step; after KILL Draining |
@@ -92,7 +92,9 @@ impl<'a> Machine<'a> {
             (_, Event::Received(Signal::ALRM, _)) => self.limit_passed(now),
             // The terminal has told the whole group, and with it a leader that is in ours: what it
             // makes of Ctrl-C is its own business, as without us.
-            (_, Event::Received(_, Origin::Kernel)) if self.policy.target == Target::Leader => {
+            (_, Event::Received(_, Origin::Kernel))
+                if self.policy.target == Target::Leader && self.leader.is_none() =>
+            {
                 vec![]
             }
             (_, Event::Received(signal, _)) if self.policy.is_request_to_end(signal) => {
@@ -240,12 +242,26 @@ impl<'a> Machine<'a> {
                 self.last_request = Some((signal, at));
                 vec![]
             }
+            (State::Escalating { cause: Cause::LeaderExit, step, next_at }, recent) => {
+                // A script must stop at it, though the command had ended in time.
+                let cause = Cause::Received(signal);
+                self.state = State::Escalating { cause, step, next_at };
+                match recent {
+                    None if before.is_some() => self.take_step(now, cause, step + 1),
+                    _ => vec![self.send(signal)],
+                }
+            }
             (State::Escalating { cause, step, .. }, None)
                 if before.is_some() && self.policy.ladder.step(step + 1).is_some() =>
             {
                 self.take_step(now, cause, step + 1)
             }
             (State::Running, _) => self.begin(now, signal, Cause::Received(signal), 0),
+            (State::Settling { .. }, _) if self.policy.lingering == Lingering::Report => {
+                // They would have been left alone a moment later.
+                self.after_exit = true;
+                self.finish_because(Some(Cause::Received(signal)), false)
+            }
             (State::Settling { .. } | State::Waiting, _) => {
                 self.after_exit = true;
                 self.begin(now, signal, Cause::Received(signal), 0)
@@ -269,21 +285,24 @@ impl<'a> Machine<'a> {
 
     /// Sends a signal in the place of a step, and starts the step's grace.
     fn begin(&mut self, now: Instant, signal: Signal, cause: Cause, step: usize) -> Vec<Action> {
-        let ladder = &self.policy.ladder;
-        let grace = ladder.step(step + 1).and(ladder.step(step)).map(|step| step.grace);
+        let (this, next) = (self.policy.ladder.step(step), self.policy.ladder.step(step + 1));
+        let grace = next.and(this).map(|step| step.grace);
         let next_at = grace.and_then(|grace| now.checked_add(grace));
         self.state = State::Escalating { cause, step, next_at };
-        if ladder
-            .step(step)
-            .is_some_and(|step| step.signal == Signal::KILL && step.signal == signal)
-        {
+        if signal == Signal::KILL && this.is_some_and(|step| step.signal == signal) {
             self.killed = true;
             self.limit_at = None;
             self.state = State::Draining { cause, until: now + AFTER_KILL };
+        } else if cause == Cause::LeaderExit && next.is_none() {
+            // No limit ends a ladder without KILL here, and the command's status is known.
+            self.state = State::Draining { cause, until: now + AFTER_KILL };
         }
-        let mut actions = vec![self.send(signal)];
-        if self.leader.is_some() && self.until() == Target::Leader {
-            // Whom we would wait for has ended before.
+        let leader_is_gone = self.leader.is_some() && self.until() == Target::Leader;
+        let mut actions = vec![];
+        if !leader_is_gone || self.policy.target != Target::Leader {
+            actions.push(self.send(signal));
+        }
+        if leader_is_gone {
             actions.extend(self.finish(false));
         }
         actions
@@ -318,7 +337,10 @@ impl<'a> Machine<'a> {
 
     /// The end of a run that may leave somebody.
     fn finish(&mut self, gave_up: bool) -> Vec<Action> {
-        let cause = self.outcome().cause;
+        self.finish_because(self.outcome().cause, gave_up)
+    }
+
+    fn finish_because(&mut self, cause: Option<Cause>, gave_up: bool) -> Vec<Action> {
         let mut actions = vec![];
         if self.policy.surveys || gave_up {
             let in_time = cause.is_none() || self.after_exit || self.policy.until == Target::Leader;

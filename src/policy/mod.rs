@@ -50,6 +50,10 @@ pub struct Policy {
     pub snapshots: bool,
     /// Whether there is a command to be run then.
     pub has_hook: bool,
+    /// Whether the command's status is ours even when time was up.
+    pub preserve_status: bool,
+    /// Our status where the command has succeeded but left somebody.
+    pub lingering_status: Option<u8>,
     /// A leader that KILL had to end after a signal to us makes the status 137, as timeout(1)
     /// has it, and not a death by the signal that we had received.
     pub kill_shows: bool,
@@ -176,14 +180,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What we return. `preserve` is `--preserve-status`.
-    pub fn exit_status(&self, policy: &Policy, preserve: bool) -> ExitStatus {
+    /// What we return. `has_left` tells whether somebody lingers who is not allowed to.
+    pub fn exit_status(&self, policy: &Policy, has_left: bool) -> ExitStatus {
         let killed =
             !self.after_exit && self.leader.is_none_or(|status| status.was_killed_by(Signal::KILL));
         match (self.cause, self.leader) {
+            (None | Some(Cause::LeaderExit), Some(WaitStatus::Exited(0))) if has_left => {
+                ExitStatus::Code(policy.lingering_status.unwrap_or(0))
+            }
             (None | Some(Cause::LeaderExit), Some(status)) => status.into(),
             (None | Some(Cause::LeaderExit), None) => ExitStatus::FAILED,
-            (Some(Cause::Limit | Cause::Idle), Some(status)) if preserve => {
+            (Some(Cause::Limit | Cause::Idle), Some(status)) if policy.preserve_status => {
                 ExitStatus::Code(status.code())
             }
             (Some(Cause::Limit | Cause::Idle), _) if killed => {

@@ -33,6 +33,8 @@ fn policy(ladder: &str) -> Policy {
         surveys: false,
         snapshots: false,
         has_hook: false,
+        preserve_status: false,
+        lingering_status: None,
         kill_shows: false,
     }
 }
@@ -95,7 +97,8 @@ impl<'a> Run<'a> {
     }
 
     fn preserved_status(&self) -> ExitStatus {
-        self.machine.outcome().exit_status(self.machine.policy, true)
+        let policy = Policy { preserve_status: true, ..self.machine.policy.clone() };
+        self.machine.outcome().exit_status(&policy, false)
     }
 }
 

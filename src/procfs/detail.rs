@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sockets::{self, SocketTable, Sockets};
 use super::{Pid, Proc, status_field};
+use crate::redact::redact_all;
 
 /// How much of a command line is read, in bytes: as much as one argument can have.
 const MOST_OF_A_COMMAND: usize = 128 * 1024;
@@ -20,12 +21,15 @@ const MOST_OF_A_COMMAND: usize = 128 * 1024;
 /// What is kept of it, in characters.
 const KEPT_OF_A_COMMAND: usize = 4096;
 
+/// How many descriptors of a process are looked at.
+const MOST_DESCRIPTORS: usize = 20_000;
+
 /// What a process is doing, and with what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
     /// The real user id.
     pub uid: Option<u32>,
-    /// The command and its arguments; empty where the process has none, as a thread of the kernel.
+    /// The command and its arguments, without their secrets; empty where the process has none, as a thread of the kernel.
     pub command: Option<Vec<String>>,
     /// The kernel function that it waits in, or the system call.
     pub waits_in: Option<String>,
@@ -133,23 +137,26 @@ impl<'a> Observer<'a> {
         Self { proc, outputs: open.collect(), networks: RefCell::default() }
     }
 
-    /// All there is to know.
-    pub fn detail(&self, pid: Pid) -> Detail {
-        let mut detail = self.proc.detail_without_waiting(pid);
-        detail.command = self.proc.command(pid).map(cut);
+    /// The command line without its secrets, the user and what the process waits in.
+    pub fn command(&self, pid: Pid) -> Detail {
+        let command = self.proc.command(pid).map(|command| cut(redact_all(&command)));
+        Detail { command, ..self.proc.detail_without_waiting(pid) }
+    }
+
+    /// What the process has open. Of very many descriptors the first are looked at.
+    pub fn files(&self, pid: Pid) -> Detail {
         let process = pid.to_string();
-        let Some(descriptors) = self.proc.descriptors(&process) else { return detail };
+        let Some(descriptors) = self.proc.descriptors(&process) else { return Detail::default() };
         let mut held = vec![];
         let mut inodes = vec![];
-        for (fd, link) in descriptors {
+        for (fd, link) in descriptors.take(MOST_DESCRIPTORS) {
             inodes.extend(sockets::inode_of(&link));
             held.extend(self.outputs_at(&process, &fd, link));
         }
         held.sort_by_key(|output| *output as u8);
         held.dedup();
-        detail.holds = Some(held);
-        detail.sockets = Some(self.sockets(pid, &inodes));
-        detail
+        let sockets = self.sockets(pid, &inodes);
+        Detail { holds: Some(held), sockets: Some(sockets), ..Detail::default() }
     }
 
     /// Those of our outputs that a descriptor is.
@@ -248,7 +255,7 @@ mod tests {
 
     fn holds(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> Option<Vec<Output>> {
         let machine = machine(descriptors);
-        Observer::new(&machine.open()).detail(7).holds
+        Observer::new(&machine.open()).files(7).holds
     }
 
     const PATH: u32 = libc::O_PATH.cast_unsigned();

@@ -45,7 +45,17 @@ impl Proc {
 
     /// What `/proc/PID/stat` says of a process; `None` where there is no such process.
     pub fn stat(&self, pid: Pid) -> Option<Stat> {
-        Stat::parse(&self.read(&format!("{pid}/stat")).ok()?)
+        self.try_stat(pid).ok()?
+    }
+
+    /// The same, where it matters whether there is no such process or it could not be read.
+    pub fn try_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
+        match self.read(&format!("{pid}/stat")) {
+            Ok(line) => Ok(Stat::parse(&line)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The real user id of a process.

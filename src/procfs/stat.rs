@@ -28,6 +28,9 @@ pub struct Stat {
     pub start: u64,
 }
 
+/// A process and no other: its id, and when it started. Ids are used again.
+pub type Identity = (Pid, u64);
+
 /// The fields that we use, counted from the one after the name, which is the state.
 const PPID: usize = 1;
 const PGRP: usize = 2;
@@ -65,6 +68,11 @@ impl Stat {
             cpu_ticks: number(USER_TIME)?.wrapping_add(number(SYSTEM_TIME)?),
             start: number(START_TIME)?,
         })
+    }
+
+    /// What names the process for ever.
+    pub fn identity(&self) -> Identity {
+        (self.pid, self.start)
     }
 
     /// Whether anything of the process still runs. One whose main thread has ended is shown as a

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::words::hide_passwords;
 use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
 use crate::procfs::sockets::Sockets;
 use crate::record::{Place, Process, Received, Recipient, Record, Sent, Usage};
+use crate::redact::redact;
 use crate::status::{ExitStatus, WaitStatus};
 
 /// What becomes a report.
@@ -102,7 +102,7 @@ struct ProcessReport<'a> {
     state: char,
     age_ms: u64,
     name: &'a str,
-    command: Option<Vec<String>>,
+    command: Option<&'a [String]>,
     threads: u32,
     wait: Option<&'a str>,
     in_group: bool,
@@ -157,7 +157,7 @@ fn report<'a>(run: &Run<'a>) -> Report<'a> {
 
 /// Text from outside; JSON escapes what is not printable.
 fn shown(word: &OsStr) -> String {
-    hide_passwords(&word.to_string_lossy())
+    redact(word).to_string_lossy().into_owned()
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -221,7 +221,6 @@ fn lingering(record: &Record) -> Vec<ProcessReport<'_>> {
 
 fn process_report(process: &Process) -> ProcessReport<'_> {
     let Process { stat, age, place, detail, .. } = process;
-    let words = |words: &Vec<String>| words.iter().map(|word| hide_passwords(word)).collect();
     ProcessReport {
         pid: stat.pid,
         ppid: stat.ppid,
@@ -231,7 +230,7 @@ fn process_report(process: &Process) -> ProcessReport<'_> {
         state: stat.state,
         age_ms: milliseconds(*age),
         name: &stat.name,
-        command: detail.command.as_ref().map(words),
+        command: detail.command.as_deref(),
         threads: stat.threads,
         wait: detail.waits_in.as_deref(),
         in_group: *place == Place::Group,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 
 use super::waits;
-use super::words::{cut, printable, show_whole};
+use super::words::{cut, printable, show_line};
 use crate::duration::show_age;
 use crate::procfs::Pid;
 use crate::procfs::detail::Output;
@@ -109,7 +109,7 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
     };
     let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, show_age(*age));
     let indent = COLUMNS + branch.chars().count();
-    let command = cut(&show_whole(&command_words(process)), WIDTH - indent);
+    let command = cut(&show_line(&command_words(process)), WIDTH - indent);
     let mut width = indent + command.chars().count();
     let mut lines = vec![format!("{columns}{branch}{command}")];
     let mut separator = "   ";

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::processes::{self, Palette, View};
-use super::words::{printable, show_command, show_line, show_word};
+use super::words::{COMMAND_WIDTH, cut, printable, show_command, show_line, show_word};
 use crate::duration::{show_age, show_exact, show_measured};
 use crate::policy::{AFTER_KILL, Cause, Policy};
 use crate::record::{HookRecord, Process, Received, Recipient, Record, Sent, Snapshot, Usage};
@@ -123,7 +123,7 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
     match &lingering[..] {
         [] => None,
         [one] => {
-            let line = show_line(&processes::command_words(one));
+            let line = cut(&show_line(&processes::command_words(one)), COMMAND_WIDTH);
             let Process { stat, age, .. } = one;
             let notes = processes::notes(one, View::Lingering);
             let notes: Vec<String> = notes.iter().map(|note| note.paint(palette)).collect();

@@ -15,7 +15,6 @@ use crate::idle::IdleWatch;
 use crate::job::{Job, Strangers};
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Event, Target};
-use crate::procfs::Pid;
 use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
 use crate::signal::Signal;
@@ -36,6 +35,9 @@ const REST: Duration = Duration::from_millis(10);
 const BLIND: &str =
     "cannot read /proc: nothing but the process group of the command could be ended";
 
+/// The same where nothing had to be ended, and yet somebody is there.
+const LEFT_UNSEEN: &str = "cannot read /proc: there are descendants left, nobody knows which";
+
 /// How many signals are taken before we look at the clock again: whoever floods us with them shall
 /// not postpone the limit.
 const SIGNALS_PER_TURN: usize = 32;
@@ -51,24 +53,27 @@ pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
     let inbox = Inbox::open(&inherited, plan.policy.ladder.first().signal)
         .map_err(failed("receive signals"))?;
     sys::become_subreaper().map_err(failed("become a subreaper"))?;
-    let job = start(plan, &inherited)?;
-    Supervisor::new(plan, console, job, &inherited, &inbox).run()
+    let (job, started) = start(plan, &inherited)?;
+    Supervisor::new(plan, console, job, started, &inherited, &inbox).run()
 }
 
-fn start(plan: &Plan, inherited: &Inherited) -> Result<Job, RunError> {
+fn start(plan: &Plan, inherited: &Inherited) -> Result<(Job, Instant), RunError> {
     let freed_signals: Vec<Signal> = plan.policy.ladder.signals().collect();
     let parent_death_signal = freed_signals.iter().copied().find(|signal| *signal != Signal::NULL);
     let strangers = Strangers::note();
+    let started = Instant::now();
+    let in_foreground = plan.policy.target == Target::Leader;
     let leader = Spawn {
         command: &plan.command,
-        own_group: plan.policy.target != Target::Leader,
+        own_group: !in_foreground,
         freed_signals: &freed_signals,
         parent_death_signal: parent_death_signal.unwrap_or(Signal::NULL),
         variables: &[],
         stdio: Stdio::Inherited,
     }
     .start(inherited)?;
-    Ok(Job::new(leader, strangers, plan.allow.clone()))
+    let group = if in_foreground { process::own_group() } else { leader.pid() };
+    Ok((Job::new(leader, group, strangers, plan.allow.clone()), started))
 }
 
 struct Supervisor<'a> {
@@ -89,6 +94,7 @@ struct Supervisor<'a> {
     hook_record: Option<HookRecord>,
     lingering: Vec<Process>,
     left: Vec<Process>,
+    left_unseen: bool,
     finished: bool,
     /// What is to be said when there is time for it: a reader could keep us waiting.
     to_say: Vec<Saying>,
@@ -109,10 +115,10 @@ impl<'a> Supervisor<'a> {
         plan: &'a Plan,
         console: &'a Console,
         job: Job,
+        started: Instant,
         inherited: &'a Inherited,
         inbox: &'a Inbox,
     ) -> Self {
-        let started = Instant::now();
         Self {
             plan,
             console,
@@ -131,6 +137,7 @@ impl<'a> Supervisor<'a> {
             hook_record: None,
             lingering: Vec::new(),
             left: Vec::new(),
+            left_unseen: false,
             finished: false,
             to_say: Vec::new(),
         }
@@ -212,11 +219,17 @@ impl<'a> Supervisor<'a> {
                 Action::Snapshot => self.take_snapshot(),
                 Action::RunHook(cause) => self.run_hook(cause),
                 Action::KillHook => self.kill_hook(),
-                Action::NoteLingering => self.lingering = self.job.survey(Target::Lingering),
-                Action::NoteLeft(target) => self.left = self.job.survey(target),
+                Action::NoteLingering => self.lingering = self.survey(Target::Lingering),
+                Action::NoteLeft(target) => self.left = self.survey(target),
                 Action::Finish => self.finished = true,
             }
         }
+    }
+
+    fn survey(&mut self, target: Target) -> Vec<Process> {
+        let seen = self.job.survey(target);
+        self.left_unseen |= seen.is_none();
+        seen.unwrap_or_default()
     }
 
     fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
@@ -257,14 +270,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// The process group of the command when it started.
-    fn group(&self) -> Pid {
-        match self.plan.policy.target {
-            Target::Leader => process::own_group(),
-            _ => self.job.leader_pid(),
-        }
-    }
-
     /// Reaps what has ended besides the leader, and sees whether those that are awaited are gone.
     fn look_after_job(&mut self) {
         let nobody_left = match self.machine.awaited() {
@@ -272,7 +277,13 @@ impl<'a> Supervisor<'a> {
                 self.job.reap_orphans();
                 false
             }
-            Awaited::LastChild => self.job.has_no_live_child(),
+            Awaited::LastChild => {
+                let nobody_left = self.job.has_no_live_child();
+                if !nobody_left {
+                    self.job.reap_orphans();
+                }
+                nobody_left
+            }
             Awaited::All(target) => self.job.is_empty(target, self.machine.has_killed()),
         };
         if nobody_left {
@@ -287,8 +298,10 @@ impl<'a> Supervisor<'a> {
         let elapsed = self.started.elapsed();
         if policy.until != Target::Leader && outcome.cause.is_some() && !self.job.can_see() {
             self.console.error(BLIND);
+        } else if self.left_unseen {
+            self.console.error(LEFT_UNSEEN);
         }
-        let (pid, group) = (self.job.leader_pid(), self.group());
+        let (pid, group) = (self.job.leader_pid(), self.job.group());
         let to_be_ended = |process: &Process| match policy.kill_target {
             Target::Leader => process.stat.pid == pid,
             Target::Job | Target::Group => process.place != Place::Session,
@@ -311,6 +324,7 @@ impl<'a> Supervisor<'a> {
             snapshot: self.snapshot,
             hook: self.hook_record,
             lingering,
+            left_unseen: self.left_unseen,
             survivors,
             usage: self.job.leave(),
         }

@@ -14,14 +14,14 @@ use nix::sys::time::TimeSpec;
 use super::{process, wait};
 use crate::signal::Signal;
 
-/// How long a helper that has been killed may take to die. One that hangs in the kernel does not,
-/// and is left to whoever reaps after us.
+/// How long a helper that has been killed may take to die.
 const DEATH: Duration = Duration::from_millis(20);
 
 /// A helper at work. It dies with this value, and with us.
 #[derive(Debug)]
 pub struct Helper {
-    pid: pid_t,
+    /// `None` once it has been reaped, or been given up.
+    pid: Option<pid_t>,
     output: OwnedFd,
 }
 
@@ -53,7 +53,7 @@ impl Helper {
             // SAFETY: nothing of ours must run in the child: no destructor, no exit handler.
             unsafe { libc::_exit(status) };
         }
-        Ok(Self { pid, output })
+        Ok(Self { pid: Some(pid), output })
     }
 
     /// Reads what the helper has written, some of it; nothing at its end. `ETIME` where nothing
@@ -70,15 +70,30 @@ impl Helper {
             }
         }
     }
+
+    /// Ends the helper. Returns its process id where it does not die: it hangs in the kernel, and is
+    /// a child of ours that has to be reaped some time.
+    pub fn end(mut self) -> Option<pid_t> {
+        self.put_down()
+    }
+
+    fn put_down(&mut self) -> Option<pid_t> {
+        // It is our child, and is reaped here and nowhere else.
+        let pid = self.pid.take()?;
+        let _ = process::signal_process(pid, Signal::KILL);
+        let until = Instant::now() + DEATH;
+        while matches!(wait::reap(pid), Ok(None)) {
+            if Instant::now() > until {
+                return Some(pid);
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        None
+    }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        // It is our child, and is reaped here and nowhere else.
-        let _ = process::signal_process(self.pid, Signal::KILL);
-        let until = Instant::now() + DEATH;
-        while matches!(wait::reap(self.pid), Ok(None)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_micros(100));
-        }
+        self.put_down();
     }
 }

@@ -75,6 +75,28 @@ fn who_are_ended_can_be_hurried() {
     assert_eq!(run.receive("INT"), ["INT~+CONT"]);
     assert_eq!(run.after(seconds(1)), NOTHING);
     assert_eq!(run.receive("INT"), ["KILL~"]);
+    assert_eq!(run.nobody_is_left(), ["note left", "finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT), "a script stops at Ctrl-C");
+}
+
+#[test]
+fn a_ladder_without_kill_is_not_waited_for_without_end() {
+    let policy = Policy { ladder: Ladder::parse("TERM").unwrap(), ..lingering(Lingering::Kill) };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.after(SETTLE), ["note lingering", "TERM~+CONT"]);
+    assert_eq!(run.after(AFTER_KILL), ["note left", "finish"]);
+    assert!(run.machine.outcome().gave_up);
+    assert_eq!(run.exit_status(), ExitStatus::SUCCESS);
+}
+
+#[test]
+fn a_signal_while_report_lets_them_settle_is_the_end() {
+    let policy = lingering(Lingering::Report);
+    let mut run = Run::new(&policy);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.receive("INT"), ["note left", "finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT));
 }
 
 #[test]
@@ -150,7 +172,44 @@ fn in_the_foreground_they_are_at_most_waited_for() {
         let mut run = Run::new(&policy);
         assert_eq!(run.leader_exits(0), NOTHING);
         assert_eq!(run.after(seconds(1)), NOTHING);
-        assert_eq!(run.receive(event), ["TERM!", "note left", "finish"]);
+        assert_eq!(run.receive(event), ["note left", "finish"], "the command is gone");
         assert_eq!(run.exit_status(), status);
     }
+}
+
+/// The terminal tells the command's group, but the command is gone: then it is for us.
+#[test]
+fn in_the_foreground_ctrl_c_ends_the_waiting() {
+    let policy = Policy { lingering: Lingering::Wait, surveys: true, ..in_the_foreground() };
+    let mut run = Run::new(&policy);
+    let ctrl_c = Event::Received(Signal::INT, Origin::Kernel);
+    assert_eq!(run.event(ctrl_c), NOTHING);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.after(seconds(1)), NOTHING);
+    assert_eq!(run.event(ctrl_c), ["note left", "finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT));
+}
+
+#[test]
+fn who_has_left_somebody_may_have_a_status_of_its_own() {
+    for (code, has_left, expected) in [(0, true, 9), (0, false, 0), (3, true, 3)] {
+        for how in [Lingering::Report, Lingering::Kill] {
+            let policy = Policy { lingering_status: Some(9), ..lingering(how) };
+            let mut run = Run::new(&policy);
+            assert_eq!(run.leader_exits(code), NOTHING);
+            assert_ne!(run.after(SETTLE), NOTHING);
+            let status = run.machine.outcome().exit_status(&policy, has_left);
+            assert_eq!(status, ExitStatus::Code(expected), "{how:?}");
+        }
+    }
+}
+
+#[test]
+fn at_the_limit_nobody_asks_who_was_left() {
+    let policy = Policy { lingering_status: Some(9), ..lingering(Lingering::Report) };
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["TERM+CONT"]);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.nobody_is_left(), ["note left", "finish"]);
+    assert_eq!(run.machine.outcome().exit_status(&policy, true), ExitStatus::TIMED_OUT);
 }

@@ -96,7 +96,7 @@ fn in_the_foreground_the_end_of_the_command_is_the_end_of_the_hook_at_the_latest
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(30)), ["run hook"]);
     assert_eq!(run.leader_exits(0), NOTHING);
-    assert_eq!(run.event(Event::HookEnded), ["TERM!", "finish"]);
+    assert_eq!(run.event(Event::HookEnded), ["finish"]);
 }
 
 #[test]

@@ -1,0 +1,259 @@
+//! What a command line means.
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::{Args, Preset};
+use crate::allow::Allow;
+use crate::console::{Color, Verbosity};
+use crate::duration;
+use crate::ladder::{DEFAULT_GRACE, Ladder};
+use crate::policy::{Lingering, Policy, Target};
+use crate::report::text::Wording;
+use crate::report::words::show_word;
+use crate::signal::Signal;
+
+/// What to do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// When and how to end it.
+    pub policy: Policy,
+    /// What is run when time is up.
+    pub hook: Option<OsString>,
+    /// Who may linger.
+    pub allow: Allow,
+    /// Whether those that linger are named.
+    pub names_lingering: bool,
+    /// Where the report goes.
+    pub report: Option<OsString>,
+    /// How much to say.
+    pub verbosity: Verbosity,
+    /// When to use colour.
+    pub color: Color,
+    /// Whose words to use for signals.
+    pub wording: Wording,
+}
+
+impl Plan {
+    /// Reads what was typed; the error names the option and the value, and says what would be right.
+    pub(super) fn new(preset: Preset, typed: Args) -> Result<Self> {
+        let (limit, command) = operands(preset, typed.operands)?;
+        let is_timeout = preset == Preset::Timeout;
+        let lingering_status = typed.lingering_status.as_deref().map(status).transpose()?;
+        let report = typed.report.map(report).transpose()?;
+        let hook = typed.on_timeout.map(hook).transpose()?;
+        let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
+        let asked = typed.lingering.unwrap_or(default);
+        let lingering = match asked {
+            // Nobody but the command is signalled; those that it leaves are at most reported.
+            Lingering::Kill if typed.foreground => Lingering::Report,
+            // Nothing is said, and still they have to be looked for.
+            Lingering::Ignore if lingering_status.is_some() => Lingering::Report,
+            lingering => lingering,
+        };
+        let takes_all = matches!(lingering, Lingering::Kill | Lingering::Wait);
+        // timeout(1) has no grace; but who asks it to take all means all.
+        let grace = if is_timeout && !takes_all { Duration::ZERO } else { DEFAULT_GRACE };
+        let (escalate, signal) = (typed.escalate.as_deref(), typed.signal.as_deref());
+        let ladder = ladder(escalate, signal, typed.kill_after.as_deref(), grace)?;
+        let reach = Reach::new(preset, typed.foreground, takes_all, &ladder);
+        let verbosity = match (typed.verbose, typed.quiet) {
+            (true, _) => Verbosity::Verbose,
+            (_, true) => Verbosity::Quiet,
+            // Who asks for a policy wants to hear of it.
+            _ if is_timeout && typed.lingering.is_none() => Verbosity::Quiet,
+            _ => Verbosity::Normal,
+        };
+        let policy = Policy {
+            limit: (!limit.is_zero()).then_some(limit),
+            idle: typed.idle.as_deref().map(idle).transpose()?.filter(|limit| !limit.is_zero()),
+            ladder,
+            target: reach.target,
+            kill_target: reach.kill_target,
+            until: reach.until,
+            lingering,
+            surveys: lingering != Lingering::Ignore || report.is_some(),
+            snapshots: !is_timeout && verbosity > Verbosity::Quiet || report.is_some(),
+            has_hook: hook.is_some(),
+            preserve_status: typed.preserve_status,
+            lingering_status,
+            kill_shows: is_timeout,
+        };
+        Ok(Self {
+            command,
+            policy,
+            hook,
+            allow: allow(&typed.allow)?,
+            names_lingering: asked != Lingering::Ignore,
+            report,
+            verbosity,
+            color: typed.color,
+            wording: if is_timeout { Wording::Timeout } else { Wording::Own },
+        })
+    }
+}
+
+/// Whom the signals of a ladder reach, and whose end is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reach {
+    target: Target,
+    kill_target: Target,
+    until: Target,
+}
+
+impl Reach {
+    fn new(preset: Preset, foreground: bool, takes_all: bool, ladder: &Ladder) -> Self {
+        let all = |target| Self { target, kill_target: target, until: target };
+        match preset {
+            _ if foreground => all(Target::Leader),
+            _ if takes_all => all(Target::Tree),
+            Preset::GrpkillTimeout => all(Target::Job),
+            // Without -k, timeout(1) returns when the command has ended.
+            Preset::Timeout if ladder.step(1).is_none() => {
+                Self { target: Target::Group, until: Target::Leader, ..all(Target::Job) }
+            }
+            Preset::Timeout => Self { target: Target::Group, ..all(Target::Job) },
+        }
+    }
+}
+
+/// The ladder that is typed whole, or that of a signal and a grace.
+fn ladder(
+    escalate: Option<&OsStr>,
+    first: Option<&OsStr>,
+    kill_after: Option<&OsStr>,
+    default_grace: Duration,
+) -> Result<Ladder> {
+    if let Some(ladder) = escalate {
+        return read("ladder", ladder, "--escalate", Ladder::parse);
+    }
+    let first = first.map(signal).transpose()?;
+    let grace = kill_after.map(grace).transpose()?;
+    Ok(Ladder::new(first.unwrap_or(Signal::TERM), grace.unwrap_or(default_grace)))
+}
+
+/// Splits the operands into the limit and the command; a `--` may stand between them.
+fn operands(preset: Preset, operands: Vec<OsString>) -> Result<(Duration, Vec<OsString>)> {
+    let program = preset.program();
+    let mut operands = operands.into_iter();
+    let Some(limit) = operands.next() else {
+        bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
+    };
+    let limit_shown = show_word(&limit);
+    let limit = read("duration", &limit, "DURATION", duration::parse)?;
+    let mut command: Vec<OsString> = operands.collect();
+    if command.first().is_some_and(|first| first == "--") {
+        command.remove(0);
+    } else if let Some(option) =
+        command.first().filter(|first| first.as_encoded_bytes().starts_with(b"-"))
+    {
+        let option = show_word(option);
+        bail!(
+            "unexpected {option} after the duration {limit_shown}: options go before it, and a \
+             command of this name goes after --"
+        );
+    }
+    if command.is_empty() {
+        bail!("missing command after the duration {limit_shown}");
+    }
+    Ok((limit, command))
+}
+
+fn allow(globs: &[OsString]) -> Result<Allow> {
+    let mut allow = Allow::default();
+    for glob in globs {
+        read("glob", glob, "--allow", |glob| match glob {
+            "" => Err("expected a pattern for a command line, such as 'git maintenance*'".into()),
+            _ => allow.add(glob).map_err(|error| format!("{} at {}", error.msg, error.pos)),
+        })?;
+    }
+    Ok(allow)
+}
+
+fn idle(text: &OsStr) -> Result<Duration> {
+    read("duration", text, "--idle", duration::parse)
+}
+
+fn hook(command: OsString) -> Result<OsString> {
+    if command.is_empty() {
+        bail!("invalid command '' for --on-timeout: expected a line for sh -c");
+    }
+    Ok(command)
+}
+
+fn status(text: &OsStr) -> Result<u8> {
+    read("status", text, "--lingering-status", |text| match text.parse() {
+        Ok(status @ 1..) if !text.starts_with('+') => Ok(status),
+        _ => Err("expected a number from 1 to 255"),
+    })
+}
+
+fn report(name: OsString) -> Result<OsString> {
+    if name.is_empty() {
+        bail!("invalid file '' for --report: expected a path, or - for standard error");
+    }
+    Ok(name)
+}
+
+fn grace(text: &OsStr) -> Result<Duration> {
+    read("duration", text, "--kill-after", duration::parse)
+}
+
+fn signal(text: &OsStr) -> Result<Signal> {
+    read("signal", text, "--signal", |text| {
+        text.parse().map_err(|_| {
+            let max = libc::SIGRTMAX();
+            format!("expected a name or a number up to {max}, such as TERM, HUP, 9 or RTMIN+1")
+        })
+    })
+}
+
+/// Reads the value of an option; the error names both and says what would be right.
+fn read<T, E: std::fmt::Display>(
+    kind: &str,
+    text: &OsStr,
+    option: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T> {
+    let shown = show_word(text);
+    let text =
+        text.to_str().with_context(|| format!("invalid {kind} {shown} for {option}: not UTF-8"))?;
+    parse(text).map_err(|error| anyhow!("invalid {kind} {shown} for {option}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_the_signals_reach() {
+        use Preset::{GrpkillTimeout as Own, Timeout};
+        use Target::{Group, Job, Leader, Tree};
+        for (preset, foreground, takes_all, ladder, expected) in [
+            (Own, false, false, "TERM/10s/KILL", [Job, Job, Job]),
+            (Own, false, false, "TERM", [Job, Job, Job]),
+            (Own, false, true, "TERM/10s/KILL", [Tree, Tree, Tree]),
+            (Own, true, false, "TERM/10s/KILL", [Leader, Leader, Leader]),
+            (Own, true, true, "TERM/10s/KILL", [Leader, Leader, Leader]),
+            (Timeout, false, false, "TERM", [Group, Job, Leader]),
+            (Timeout, false, false, "TERM/10s/KILL", [Group, Job, Job]),
+            (Timeout, false, true, "TERM/10s/KILL", [Tree, Tree, Tree]),
+            (Timeout, false, true, "TERM", [Tree, Tree, Tree]),
+            (Timeout, true, false, "TERM", [Leader, Leader, Leader]),
+        ] {
+            let ladder = Ladder::parse(ladder).unwrap();
+            let Reach { target, kill_target, until } =
+                Reach::new(preset, foreground, takes_all, &ladder);
+            assert_eq!(
+                [target, kill_target, until],
+                expected,
+                "{preset:?} {foreground} {takes_all} {ladder:?}"
+            );
+        }
+    }
+}

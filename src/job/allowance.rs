@@ -1,0 +1,107 @@
+//! Who may linger: `--allow`, and what those have started.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::allow::Allow;
+use crate::procfs::Proc;
+use crate::procfs::stat::{Identity, Stat};
+use crate::survey::{Patience, Reading, Surveyor};
+
+/// How long one look may read command lines: a signal may be waiting for the answer.
+const PATIENCE: Patience =
+    Patience { each: Duration::from_millis(200), all: Duration::from_millis(200) };
+
+/// How often the command line of a process may be too slow to be read before it counts as not
+/// allowed. On a busy machine a daemon must not die because its name took long to read; and one that
+/// never can be read must not live for that.
+const STRIKES: u32 = 5;
+
+/// Whether a process may linger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may.
+    Allowed,
+    /// It may not.
+    NotAllowed,
+    /// Its command line could not be read yet. It is not signalled, and not taken for gone.
+    Undecided,
+}
+
+/// The globs, and what has been found out with them.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    allow: Allow,
+    /// Who was allowed once remains so, and so do the children of those.
+    allowed: RefCell<HashSet<Identity>>,
+    /// How often a command line was too slow.
+    strikes: RefCell<HashMap<Identity, u32>>,
+}
+
+impl Allowance {
+    /// An allowance for those that the globs name.
+    pub fn new(allow: Allow) -> Self {
+        Self { allow, ..Self::default() }
+    }
+
+    /// Whether nobody is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.allow.is_empty()
+    }
+
+    /// Whether this one was found to be allowed before.
+    pub fn is_known(&self, stat: &Stat) -> bool {
+        self.allowed.borrow().contains(&stat.identity())
+    }
+
+    /// Judges live processes, parents before children. Those that are not allowed are read anew each
+    /// time: a process is its parent's copy first, and then becomes what is allowed.
+    pub fn judge(&self, proc: &Proc, surveyor: &Surveyor, candidates: &[&Stat]) -> Vec<Verdict> {
+        if self.is_empty() {
+            return vec![Verdict::NotAllowed; candidates.len()];
+        }
+        let mut allowed = self.allowed.borrow_mut();
+        let mut strikes = self.strikes.borrow_mut();
+        let mut to_ask: Vec<&Stat> = candidates.to_vec();
+        to_ask.retain(|stat| !allowed.contains(&stat.identity()));
+        // Those that were slow come last, so that they hold up nobody else.
+        to_ask.sort_by_key(|stat| strikes.get(&stat.identity()).copied().unwrap_or(0));
+        to_ask.retain(|stat| strikes.get(&stat.identity()).is_none_or(|count| *count < STRIKES));
+        let readings = surveyor.read(&to_ask, PATIENCE, |stat: &Stat| {
+            proc.command(stat.pid).is_some_and(|command| self.allow.matches(&command))
+        });
+        let mut undecided = HashSet::new();
+        for (stat, reading) in to_ask.into_iter().zip(readings) {
+            match reading {
+                Reading::Done(true) => {
+                    allowed.insert(stat.identity());
+                }
+                Reading::Done(false) => {}
+                Reading::TooLong => {
+                    let count = strikes.entry(stat.identity()).or_default();
+                    *count += 1;
+                    if *count < STRIKES {
+                        undecided.insert(stat.identity());
+                    }
+                }
+                Reading::NotTried => {
+                    undecided.insert(stat.identity());
+                }
+            }
+        }
+        let mut allowed_here = HashSet::new();
+        let mut verdict = |stat: &&Stat| {
+            if allowed.contains(&stat.identity()) || allowed_here.contains(&stat.ppid) {
+                allowed.insert(stat.identity());
+                allowed_here.insert(stat.pid);
+                Verdict::Allowed
+            } else if undecided.contains(&stat.identity()) {
+                Verdict::Undecided
+            } else {
+                Verdict::NotAllowed
+            }
+        };
+        candidates.iter().map(&mut verdict).collect()
+    }
+}
