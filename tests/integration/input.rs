@@ -57,6 +57,42 @@ const WRONG: &[(&[&str], &str)] = &[
         &["--color=blue", "5", "echo", "started"],
         "invalid value 'blue' for '--color <WHEN>': expected one of auto, always, never",
     ),
+    (&["--report=", "5", "echo", "started"], "invalid file '' for --report: expected a path"),
+    (
+        &["--lingering-status=", "5", "echo", "started"],
+        "invalid status '' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=0", "5", "echo", "started"],
+        "invalid status '0' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=256", "5", "echo", "started"],
+        "invalid status '256' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=-1", "5", "echo", "started"],
+        "invalid status '-1' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=+1", "5", "echo", "started"],
+        "invalid status '+1' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=x", "5", "echo", "started"],
+        "invalid status 'x' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering-status=1.5", "5", "echo", "started"],
+        "invalid status '1.5' for --lingering-status: expected a number from 1 to 255",
+    ),
+    (
+        &["--lingering=bogus", "5", "echo", "started"],
+        "invalid value 'bogus' for '--lingering <POLICY>': expected one of report, kill, wait, ignore",
+    ),
+    (&["--allow=", "5", "echo", "started"], "invalid glob '' for --allow: expected a pattern"),
+    (&["--allow=[", "5", "echo", "started"], "invalid glob '[' for --allow: "),
+    (&["--allow=a***b", "5", "echo", "started"], "invalid glob 'a***b' for --allow: "),
     (
         &["5s", "--typo", "echo", "started"],
         "unexpected '--typo' after the duration '5s': options go before it",
