@@ -12,6 +12,7 @@ mod input;
 mod job;
 mod privileged;
 mod quiet;
+mod report;
 mod signals;
 mod smoke;
 mod storm;
