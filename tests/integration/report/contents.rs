@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{CommandStatus, Process, Reported, Reports, ourselves, parse_all, reported};
+use super::{CommandStatus, Process, Reported, Reports, install, ourselves, parse_all, reported};
 use crate::harness::{
     PROGRAM, assert_gone, fixture, grpkill_timeout, has_program, is_root, run, start,
 };
@@ -89,6 +89,22 @@ fn what_lingers_is_described() {
     assert_eq!(report.lingering.len(), 3, "{report:?}");
     drop((detached, child, member_guard));
     reported.finish();
+}
+
+/// A job-control shell's groups are of the job, and still not the command's group.
+#[test]
+fn a_lingering_process_in_another_group_is_not_in_the_group() {
+    let script = format!("set -m; {}", leave(""));
+    let mut reported = Reported::start(&["60", "bash", "-c", &script]);
+    let left = Left(reported.run.wait_pid("left"));
+    reported.run.wait_exit();
+    let report = reported.reports.only();
+    let [process] = &report.lingering[..] else { panic!("{report:?}") };
+    // SAFETY: the call takes a number.
+    let session = unsafe { libc::getsid(0) };
+    assert_eq!((process.pid, process.pgid, process.sid), (left.0, left.0, session));
+    assert!(!process.in_group, "{report:?}");
+    drop(left);
 }
 
 #[test]
@@ -269,10 +285,8 @@ fn another_users_process_is_described_as_far_as_it_can_be() {
     let directory = reports.directory.path();
     fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
     let (program, set_user_id) = (directory.join("program"), directory.join("become-root"));
-    for (from, to, mode) in [(PROGRAM, &program, 0o755), (&fixture(), &set_user_id, 0o4755)] {
-        fs::copy(from, to).unwrap();
-        fs::set_permissions(to, fs::Permissions::from_mode(mode)).unwrap();
-    }
+    install(PROGRAM, &program, "755");
+    install(&fixture(), &set_user_id, "4755");
     let script = "exec 3<&0; \"$0\" become-root & read line <&3";
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);

@@ -3,13 +3,20 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use super::Reports;
-use crate::harness::{Finished, PROGRAM, can, grpkill_timeout, has_program, is_root, run};
+use super::{Reports, install};
+use crate::harness::{
+    Finished, PROGRAM, WATCHDOG, can, grpkill_timeout, has_program, is_root, run,
+};
 
 const IN_TIME: (&[&str], i32) = (&["60", "sh", "-c", "exit 3"], 3);
 
@@ -139,6 +146,42 @@ fn a_pipe_that_is_never_read_does_not_keep_us() {
     }
 }
 
+/// The same of what others have opened, where a write waits for ever.
+#[test]
+fn a_descriptor_that_is_never_read_does_not_keep_us() {
+    let (_reader, pipe) = std::io::pipe().unwrap();
+    let (_peer, socket) = UnixStream::pair().unwrap();
+    // More than a pipe or a socket holds.
+    let long = "x".repeat(120_000);
+    for descriptor in [OwnedFd::from(pipe), OwnedFd::from(socket)] {
+        let script = "exec \"$0\" --report=/dev/fd/3 60 sh -c 'exit 3' \"$@\" 3>&1 >/dev/null";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, PROGRAM, &long, &long, &long, &long]);
+        let child = command.stdout(descriptor).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = watched(child, 3);
+        assert!(stderr.contains("cannot write the report to '/dev/fd/3'"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+/// The standard error of a child that has to end with this status, and before the watchdog.
+fn watched(mut child: Child, code: i32) -> String {
+    let until = Instant::now() + WATCHDOG;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > until {
+            child.kill().unwrap();
+        }
+        sleep(Duration::from_millis(1));
+    };
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(status.code(), Some(code), "{stderr}");
+    stderr
+}
+
 #[test]
 fn a_closed_standard_error_changes_nothing() {
     for report in ["-", "/dev/full", "/dev/fd/2", "no/such"] {
@@ -178,7 +221,7 @@ fn a_file_that_we_may_not_write_to() {
     let directory = tempfile::Builder::new().prefix("r").tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(PROGRAM, at("grpkill-timeout")).unwrap();
+    install(PROGRAM, &at("grpkill-timeout"), "755");
     fs::write(at("old"), "").unwrap();
     fs::set_permissions(at("old"), fs::Permissions::from_mode(0o644)).unwrap();
     for name in ["old", "new"] {

@@ -253,3 +253,10 @@ fn ourselves() -> (i32, u32) {
 fn killed_by(signal: &str) -> CommandStatus {
     CommandStatus::Signaled { signal: signal.to_owned(), core_dumped: false }
 }
+
+/// Copies a program to where others can run it. Not by this process: a child that another thread
+/// forks just then would have the copy open for writing, and nobody can run it as long as it does.
+fn install(from: &str, to: &Path, mode: &str) {
+    let installed = Command::new("install").args(["-m", mode, from]).arg(to).status();
+    assert!(installed.expect("install can be run").success());
+}
