@@ -117,7 +117,7 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
     {
         console.notice(&lines);
     }
-    for line in text::survivors(&record.survivors) {
+    for line in text::survivors(record) {
         console.error(&line);
     }
     if is_own {

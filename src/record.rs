@@ -1,6 +1,7 @@
 //! What happened in a run, as plain data: filled in by those who do things, read by the report.
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
@@ -57,8 +58,8 @@ pub enum Recipient {
 pub struct Process {
     /// What it is.
     pub stat: Stat,
-    /// The time since its start, to a clock tick.
-    pub age: Duration,
+    /// The time since its start, to a clock tick; `None` where `/proc` hides it.
+    pub age: Option<Duration>,
     /// Whether it has gone away from the command.
     pub place: Place,
     /// Whether it is another user's.
@@ -130,6 +131,8 @@ pub struct Record {
     pub started: Instant,
     /// From the start of the command to the end.
     pub elapsed: Duration,
+    /// From the start of the command to the moment when its time was up.
+    pub time_up: Option<Duration>,
     /// The signals by which the job was asked or made to end, in order.
     pub ladder: Vec<Signal>,
     /// From the first of these to the end.
@@ -146,6 +149,8 @@ pub struct Record {
     pub lingering: Vec<Process>,
     /// Whether somebody was there who could not be seen.
     pub left_unseen: bool,
+    /// Those whom we were not permitted to signal.
+    pub denied: HashSet<Pid>,
     /// Those whom KILL did not end.
     pub survivors: Vec<Process>,
     /// What the run has cost, as far as it is over.

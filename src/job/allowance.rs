@@ -69,7 +69,7 @@ impl Allowance {
         to_ask.sort_by_key(|stat| strikes.get(&stat.identity()).copied().unwrap_or(0));
         to_ask.retain(|stat| strikes.get(&stat.identity()).is_none_or(|count| *count < STRIKES));
         let readings = surveyor.read(&to_ask, PATIENCE, |stat: &Stat| {
-            proc.command(stat.pid).is_some_and(|command| self.allow.matches(&command))
+            proc.command(stat).is_some_and(|command| self.allow.matches(&command))
         });
         let mut undecided = HashSet::new();
         for (stat, reading) in to_ask.into_iter().zip(readings) {

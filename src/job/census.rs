@@ -1,7 +1,7 @@
 //! Who descends from us: who of them is of the job, who is allowed to linger, and what they are.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::allowance::{Allowance, Verdict};
@@ -13,7 +13,7 @@ use crate::procfs::stat::{Identity, Stat};
 use crate::procfs::{Pid, Proc};
 use crate::record::{Place, Process};
 use crate::survey::{Patience, Reading, Surveyor};
-use crate::sys::process;
+use crate::sys::{process, wait};
 
 /// How long to look at what is only told.
 pub const TO_TELL: Patience =
@@ -61,9 +61,9 @@ impl Selection<'_> {
 
 /// What is read of a process: what is most wanted comes first, in case there is no time for more.
 #[derive(Clone, Copy)]
-enum Part {
-    Command(Pid),
-    Files(Pid),
+enum Part<'a> {
+    Command(&'a Stat),
+    Files(&'a Stat),
 }
 
 impl Census {
@@ -104,7 +104,8 @@ impl Census {
     /// Whether every child of ours is one that has to go, so that nobody needs to be looked at:
     /// there are no strangers, and nobody is allowed to stay.
     pub fn takes_all(&self, target: Target) -> bool {
-        target == Target::Lingering && self.allows_nobody() && self.has_no_strangers()
+        let is_whole = matches!(target, Target::Lingering | Target::Tree);
+        is_whole && self.allows_nobody() && self.has_no_strangers()
     }
 
     /// Whether nobody may linger.
@@ -125,7 +126,35 @@ impl Census {
     /// The same as far as they are found until then.
     pub fn descendants_until(&self, until: Option<Instant>) -> Option<Vec<Stat>> {
         let goes_on = || until.is_none_or(|until| Instant::now() < until);
-        self.proc()?.descendants(process::own_pid(), |child| self.is_ours(child), goes_on)
+        let proc = self.proc()?;
+        let mut all = proc.descendants(process::own_pid(), |child| self.is_ours(child), goes_on)?;
+        let seen: HashSet<Pid> = all.iter().map(|stat| stat.pid).collect();
+        let children = proc.children(process::own_pid()).unwrap_or_default();
+        let unseen = children.into_iter().filter(|pid| !seen.contains(pid));
+        all.extend(
+            unseen.filter_map(|pid| self.hidden_child(pid)).filter(|stat| self.is_ours(stat)),
+        );
+        Some(all)
+    }
+
+    /// A child of ours that `/proc` does not show, as with its option `hidepid` those of another
+    /// user: what the system calls tell of it. Nobody else reaps our children, so it has not gone.
+    fn hidden_child(&self, pid: Pid) -> Option<Stat> {
+        if !matches!(self.proc()?.try_stat(pid), Ok(None)) || wait::peek(pid) != Ok(None) {
+            return None;
+        }
+        Some(Stat {
+            pid,
+            name: "?".to_owned(),
+            state: '?',
+            ppid: process::own_pid(),
+            pgid: process::group_of(pid).ok()?,
+            session: process::session_of(pid).ok()?,
+            threads: 1,
+            child_faults: 0,
+            cpu_ticks: 0,
+            start: 0,
+        })
     }
 
     /// Whether a child of ours is of the command.
@@ -201,31 +230,31 @@ impl Census {
     pub fn describe(&self, stats: &[&Stat], patience: Patience) -> (Vec<Process>, bool) {
         let Some(proc) = self.proc() else { return (vec![], false) };
         let observer = Observer::new(proc);
-        let commands = stats.iter().map(|stat| Part::Command(stat.pid));
-        let files = stats.iter().map(|stat| Part::Files(stat.pid));
-        let parts: Vec<Part> = commands.chain(files).collect();
+        let commands = stats.iter().map(|stat| Part::Command(stat));
+        let files = stats.iter().map(|stat| Part::Files(stat));
+        let parts: Vec<Part<'_>> = commands.chain(files).collect();
         let mut read = self.surveyor.read(&parts, patience, |part| match part {
-            Part::Command(pid) => observer.command(pid),
-            Part::Files(pid) => observer.files(pid),
+            Part::Command(stat) => observer.command(stat),
+            Part::Files(stat) => observer.files(stat),
         });
         let is_complete = read.iter().all(|reading| matches!(reading, Reading::Done(_)));
         let files = read.split_off(stats.len());
         let (now, own_user) = (process::time_since_boot(), process::own_user());
         let mut quick_looks = 0..QUICK_LOOKS;
-        let mut quick_look = |pid| match quick_looks.next() {
-            Some(_) => proc.detail_without_waiting(pid),
+        let mut quick_look = |stat: &Stat| match quick_looks.next() {
+            Some(_) => proc.detail_without_waiting(stat),
             None => Detail::default(),
         };
         let describe = |((stat, command), files): ((&&Stat, Reading<Detail>), Reading<Detail>)| {
-            let command = command.done().unwrap_or_else(|| quick_look(stat.pid));
+            let command = command.done().unwrap_or_else(|| quick_look(stat));
             let Detail { holds, sockets, .. } = files.done().unwrap_or_default();
             let detail = Detail { holds, sockets, ..command };
             Process {
-                age: now.saturating_sub(process::since_boot(stat.start)),
+                age: (stat.start > 0).then(|| now.saturating_sub(process::since_boot(stat.start))),
                 place: self.place(stat),
                 is_foreign: detail.uid.is_some_and(|uid| uid != own_user),
                 detail,
-                stat: (*stat).clone(),
+                stat: Stat { state: proc.living_state(stat), ..(*stat).clone() },
             }
         };
         (stats.iter().zip(read).zip(files).map(describe).collect(), is_complete)

@@ -66,7 +66,15 @@ impl Job {
         std::mem::take(&mut self.sent)
     }
 
+    /// Whom we were not permitted to signal.
+    pub fn take_denied(&mut self) -> HashSet<Pid> {
+        std::mem::take(&mut self.denied)
+    }
+
     fn note(&mut self, signal: Signal, to: Recipient, pid: Pid, result: Result<(), Errno>) {
+        if result == Err(Errno::EPERM) {
+            self.denied.insert(pid);
+        }
         let error = result.err().map(sys::reason);
         self.sent.push(Sent { at: Instant::now(), signal, to, pid, error });
     }

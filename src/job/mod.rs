@@ -4,6 +4,7 @@
 //! leader is unreaped; to a child of ours that we have not reaped; or through a pidfd whose process
 //! has been recognised by its start time. See [`Leader`] and [`delivery`].
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,9 @@ const REAP: Duration = Duration::from_millis(100);
 /// and at our signals.
 const TURN: Duration = Duration::from_millis(5);
 
+/// How often we look for what must be there.
+const LOOKS: usize = 3;
+
 /// How long a snapshot may take: it stands between the limit and the first signal.
 const LOOKING: Duration = Duration::from_millis(250);
 
@@ -64,6 +68,7 @@ pub struct Job {
     usage: Usage,
     has_reaped: bool,
     sent: Vec<Sent>,
+    denied: HashSet<Pid>,
     step: Option<Step>,
 }
 
@@ -91,6 +96,7 @@ impl Job {
             usage: Usage::default(),
             has_reaped: false,
             sent: Vec::new(),
+            denied: HashSet::new(),
             step: None,
         }
     }
@@ -347,11 +353,19 @@ impl Job {
     /// Those of the target that are alive, and all about them; `None` where somebody is there and
     /// cannot be seen.
     pub fn survey(&self, target: Target) -> Option<Vec<Process>> {
-        if self.has_no_live_child() {
-            return Some(vec![]);
+        for _ in 0..LOOKS {
+            if self.has_no_live_child() {
+                return Some(vec![]);
+            }
+            let seen = self.census.descendants()?;
+            let selection = self.census.select(target, &seen);
+            let takes_all = self.census.takes_all(target);
+            if !selection.members.is_empty() || selection.is_empty() && !takes_all {
+                return Some(self.census.describe(&selection.members, TO_TELL).0);
+            }
         }
-        let seen = self.census.descendants()?;
-        Some(self.census.describe(&self.census.select(target, &seen).members, TO_TELL).0)
+        // They come and go faster than we can look.
+        None
     }
 
     /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a

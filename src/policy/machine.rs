@@ -22,7 +22,7 @@
 //! of the ladder's first step. While the ladder runs, the first such signal after a limit, and one
 //! that differs from another just before it, are passed on only; the same one again within
 //! [`SAME_REQUEST`] is the same request, heard twice. ALRM means that the limit passes now. The
-//! limit goes on counting while a signal's ladder runs, and starts the ladder anew.
+//! limit goes on counting while a signal's ladder runs; it does not put off the ladder's next step.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
@@ -215,8 +215,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Looks at what is running, runs the hook, and begins the ladder; but no hook holds up a
-    /// ladder that has begun.
+    /// Looks at what is running, runs the hook, and begins the ladder. One that a signal has begun
+    /// goes on as it would have, but the first signal is caught up on.
     fn time_is_up(&mut self, now: Instant, cause: Cause) -> Vec<Action> {
         self.limit_at = None;
         self.after_exit |= matches!(self.state, State::Settling { .. } | State::Waiting);
@@ -224,11 +224,21 @@ impl<'a> Machine<'a> {
         if self.policy.snapshots {
             actions.push(Action::Snapshot);
         }
-        if self.policy.has_hook && !matches!(self.state, State::Escalating { .. }) {
-            self.state = State::Hooking { cause, until: now + HOOK };
-            actions.push(Action::RunHook(cause));
-        } else {
-            actions.extend(self.take_step(now, cause, 0));
+        match self.state {
+            State::Escalating { cause: Cause::Received(received), step, next_at }
+                if self.policy.ladder.first().signal != Signal::KILL =>
+            {
+                self.state = State::Escalating { cause, step, next_at };
+                let first = self.policy.ladder.first().signal;
+                if step == 0 && received != first {
+                    actions.push(self.send(first));
+                }
+            }
+            _ if self.policy.has_hook => {
+                self.state = State::Hooking { cause, until: now + HOOK };
+                actions.push(Action::RunHook(cause));
+            }
+            _ => actions.extend(self.take_step(now, cause, 0)),
         }
         actions
     }

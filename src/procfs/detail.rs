@@ -7,12 +7,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
 use super::sockets::{self, SocketTable, Sockets};
-use super::{Pid, Proc, status_field};
+use super::stat::Stat;
+use super::{Proc, status_field};
 use crate::redact::redact_all;
 
 /// How much of a command line is read, in bytes: as much as one argument can have.
@@ -66,17 +68,45 @@ enum OpenFile {
     Named(Vec<u8>),
     /// A file or a terminal: the mount and the inode.
     Inode(Vec<u8>, Vec<u8>),
+    /// What nobody waits for: a descriptor that only names a place, or the null device, which every
+    /// daemon has open.
+    Nobodys,
 }
 
 impl Proc {
     /// What answers at once, however stuck the process is: the user and what it waits in.
-    pub fn detail_without_waiting(&self, pid: Pid) -> Detail {
-        Detail { uid: self.uid(pid), waits_in: self.waits_in(pid), ..Detail::default() }
+    pub fn detail_without_waiting(&self, stat: &Stat) -> Detail {
+        let waits_in = self.waits_in(&self.living_thread(stat));
+        Detail { uid: self.uid(stat.pid), waits_in, ..Detail::default() }
+    }
+
+    /// Where to look at a process: its own directory, or that of a thread that goes on where the
+    /// main one has ended, and with it the view of what the process has.
+    fn living_thread(&self, stat: &Stat) -> String {
+        let process = stat.pid.to_string();
+        if stat.threads <= 1 || stat.has_main_thread() {
+            return process;
+        }
+        let tasks = format!("{process}/task");
+        let threads = fs::read_dir(self.root.join(&tasks)).into_iter().flatten().flatten();
+        let mut paths =
+            threads.filter_map(|thread| Some(format!("{tasks}/{}", thread.file_name().to_str()?)));
+        let lives = |path: &String| self.stat_at(path).is_some_and(|stat| stat.has_main_thread());
+        paths.find(lives).unwrap_or(process)
+    }
+
+    /// The state of a process, or that of a thread which goes on where the main one has ended.
+    pub fn living_state(&self, stat: &Stat) -> char {
+        if stat.threads <= 1 || stat.has_main_thread() {
+            return stat.state;
+        }
+        self.stat_at(&self.living_thread(stat)).map_or(stat.state, |thread| thread.state)
     }
 
     /// The command line of a process, as it has it now: a process can change it.
-    pub fn command(&self, pid: Pid) -> Option<Vec<String>> {
-        let line = self.read_at_most(&format!("{pid}/cmdline"), MOST_OF_A_COMMAND).ok()?;
+    pub fn command(&self, stat: &Stat) -> Option<Vec<String>> {
+        let path = format!("{}/cmdline", self.living_thread(stat));
+        let line = self.read_at_most(&path, MOST_OF_A_COMMAND).ok()?;
         let line = line.strip_suffix(b"\0").unwrap_or(&line);
         if line.is_empty() {
             return Some(vec![]);
@@ -99,19 +129,21 @@ impl Proc {
 
     /// What a descriptor stands for. It is not asked of the file: a file system that hangs would
     /// not answer.
-    fn open_file(&self, process: &str, fd: &str, link: Vec<u8>) -> Option<OpenFile> {
+    fn open_file(&self, process: &str, fd: &str, link: Vec<u8>) -> io::Result<OpenFile> {
         if !link.starts_with(b"/") {
-            return Some(OpenFile::Named(link));
+            return Ok(OpenFile::Named(link));
         }
-        let info = self.read(&format!("{process}/fdinfo/{fd}")).ok()?;
-        let flags = std::str::from_utf8(status_field(&info, b"flags:")?).ok()?;
-        let flags = i32::from_str_radix(flags, 8).ok()?;
-        if flags & libc::O_PATH != 0 || link == b"/dev/null" {
-            return None;
+        let info = self.read(&format!("{process}/fdinfo/{fd}"))?;
+        let flags =
+            status_field(&info, b"flags:").and_then(|flags| std::str::from_utf8(flags).ok());
+        let flags = flags.and_then(|flags| i32::from_str_radix(flags, 8).ok());
+        if flags.is_some_and(|flags| flags & libc::O_PATH != 0) || link == b"/dev/null" {
+            return Ok(OpenFile::Nobodys);
         }
         // Linux before 5.14 does not tell the inode; then the path has to do.
         let inode = status_field(&info, b"ino:").unwrap_or(&link).to_vec();
-        Some(OpenFile::Inode(status_field(&info, b"mnt_id:")?.to_vec(), inode))
+        let mount = status_field(&info, b"mnt_id:").unwrap_or_default().to_vec();
+        Ok(OpenFile::Inode(mount, inode))
     }
 }
 
@@ -119,33 +151,36 @@ impl Proc {
 #[derive(Debug)]
 pub struct Observer<'a> {
     proc: &'a Proc,
-    /// Our own outputs, as far as somebody could be waiting for their end.
-    outputs: Vec<(Output, OpenFile)>,
+    /// Our own outputs; `None` where we could not find out what they are.
+    outputs: Option<Vec<(Output, OpenFile)>>,
     /// The sockets of the network namespaces that have been met.
     networks: RefCell<HashMap<Vec<u8>, SocketTable>>,
 }
 
 impl<'a> Observer<'a> {
-    /// An observer who knows our own standard output and error. Left out are those that nobody
-    /// waits for: closed ones, and the null device, which every daemon has open.
+    /// An observer who knows our own standard output and error.
     pub fn new(proc: &'a Proc) -> Self {
         let outputs = [(Output::Stdout, "1"), (Output::Stderr, "2")];
         let open = outputs.into_iter().filter_map(|(output, fd)| {
             let link = proc.link("self", fd)?;
-            Some((output, proc.open_file("self", fd, link)?))
+            Some(proc.open_file("self", fd, link).map(|file| (output, file)))
         });
-        Self { proc, outputs: open.collect(), networks: RefCell::default() }
+        let mut outputs = open.collect::<io::Result<Vec<_>>>().ok();
+        if let Some(outputs) = &mut outputs {
+            outputs.retain(|(_, file)| *file != OpenFile::Nobodys);
+        }
+        Self { proc, outputs, networks: RefCell::default() }
     }
 
     /// The command line without its secrets, the user and what the process waits in.
-    pub fn command(&self, pid: Pid) -> Detail {
-        let command = self.proc.command(pid).map(|command| cut(redact_all(&command)));
-        Detail { command, ..self.proc.detail_without_waiting(pid) }
+    pub fn command(&self, stat: &Stat) -> Detail {
+        let command = self.proc.command(stat).map(|command| cut(redact_all(&command)));
+        Detail { command, ..self.proc.detail_without_waiting(stat) }
     }
 
     /// What the process has open. Of very many descriptors the first are looked at.
-    pub fn files(&self, pid: Pid) -> Detail {
-        let process = pid.to_string();
+    pub fn files(&self, stat: &Stat) -> Detail {
+        let process = self.proc.living_thread(stat);
         let Some(descriptors) = self.proc.descriptors(&process) else { return Detail::default() };
         let mut held = vec![];
         let mut inodes = vec![];
@@ -155,31 +190,32 @@ impl<'a> Observer<'a> {
         }
         held.sort_by_key(|output| *output as u8);
         held.dedup();
-        let sockets = self.sockets(pid, &inodes);
-        Detail { holds: Some(held), sockets: Some(sockets), ..Detail::default() }
+        let sockets = self.sockets(&process, &inodes);
+        let holds = self.outputs.is_some().then_some(held);
+        Detail { holds, sockets: Some(sockets), ..Detail::default() }
     }
 
     /// Those of our outputs that a descriptor is.
     fn outputs_at(&self, process: &str, fd: &str, link: Vec<u8>) -> Vec<Output> {
+        let outputs = self.outputs.iter().flatten();
         // Most descriptors are none of ours at first sight.
-        if !self.outputs.iter().any(|(_, ours)| ours.may_be_at(&link)) {
+        if !outputs.clone().any(|(_, ours)| ours.may_be_at(&link)) {
             return vec![];
         }
-        let theirs = self.proc.open_file(process, fd, link);
-        let same = self.outputs.iter().filter(|(_, ours)| Some(ours) == theirs.as_ref());
-        same.map(|(output, _)| *output).collect()
+        let Ok(theirs) = self.proc.open_file(process, fd, link) else { return vec![] };
+        outputs.filter(|(_, ours)| *ours == theirs).map(|(output, _)| *output).collect()
     }
 
-    fn sockets(&self, pid: Pid, inodes: &[u64]) -> Vec<Sockets> {
+    fn sockets(&self, process: &str, inodes: &[u64]) -> Vec<Sockets> {
         if inodes.is_empty() {
             return vec![];
         }
-        let namespace = fs::read_link(self.proc.root.join(format!("{pid}/ns/net")));
+        let namespace = fs::read_link(self.proc.root.join(format!("{process}/ns/net")));
         let namespace = namespace.map(|link| link.into_os_string().into_encoded_bytes());
         let mut networks = self.networks.borrow_mut();
         let table = networks
             .entry(namespace.unwrap_or_default())
-            .or_insert_with(|| self.proc.socket_table(pid));
+            .or_insert_with(|| self.proc.socket_table(process));
         table.count(inodes)
     }
 }
@@ -190,6 +226,7 @@ impl OpenFile {
         match self {
             Self::Named(name) => name == link,
             Self::Inode(..) => link.starts_with(b"/"),
+            Self::Nobodys => false,
         }
     }
 }
@@ -216,7 +253,11 @@ mod tests {
     use super::*;
 
     fn command(bytes: &[u8]) -> Option<Vec<String>> {
-        FakeProc::new().with("7/cmdline", bytes).open().command(7)
+        FakeProc::new().with("7/cmdline", bytes).open().command(&seven())
+    }
+
+    fn seven() -> Stat {
+        Stat::parse(b"7 (p) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 7 0").unwrap()
     }
 
     #[test]
@@ -229,7 +270,7 @@ mod tests {
         // A process that has written its title over its arguments.
         assert_eq!(command(b"sshd: me [priv]"), words(&["sshd: me [priv]"]));
         assert_eq!(command(b"\xff\n\0"), words(&["\u{fffd}\n"]));
-        assert_eq!(FakeProc::new().open().command(7), None);
+        assert_eq!(FakeProc::new().open().command(&seven()), None);
     }
 
     #[test]
@@ -255,7 +296,7 @@ mod tests {
 
     fn holds(descriptors: &[(&str, u32, &str, u32, u32, u32)]) -> Option<Vec<Output>> {
         let machine = machine(descriptors);
-        Observer::new(&machine.open()).files(7).holds
+        Observer::new(&machine.open()).files(&seven()).holds
     }
 
     const PATH: u32 = libc::O_PATH.cast_unsigned();

@@ -50,7 +50,16 @@ impl Proc {
 
     /// The same, where it matters whether there is no such process or it could not be read.
     pub fn try_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
-        match self.read(&format!("{pid}/stat")) {
+        self.try_stat_at(&pid.to_string())
+    }
+
+    /// The same of a thread, by its directory.
+    fn stat_at(&self, thread: &str) -> Option<Stat> {
+        self.try_stat_at(thread).ok()?
+    }
+
+    fn try_stat_at(&self, path: &str) -> io::Result<Option<Stat>> {
+        match self.read(&format!("{path}/stat")) {
             Ok(line) => Ok(Stat::parse(&line)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
@@ -67,13 +76,14 @@ impl Proc {
 
     /// The kernel function that a process waits in; where we may not know that, the system call;
     /// `None` where it waits in none, or is nobody that we may look at.
-    pub fn waits_in(&self, pid: Pid) -> Option<String> {
-        let name = self.read(&format!("{pid}/wchan")).unwrap_or_default();
+    /// `process` is its directory.
+    pub fn waits_in(&self, process: &str) -> Option<String> {
+        let name = self.read(&format!("{process}/wchan")).unwrap_or_default();
         let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
         if !name.is_empty() && name != "0" {
             return Some(name);
         }
-        let call = self.read(&format!("{pid}/syscall")).ok()?;
+        let call = self.read(&format!("{process}/syscall")).ok()?;
         let number = std::str::from_utf8(&call).ok()?.split_ascii_whitespace().next()?;
         syscall::name(number.parse().ok()?).map(str::to_owned)
     }
@@ -166,10 +176,10 @@ pub(crate) mod tests {
             .with("9/wchan", b"0")
             .with("9/syscall", b"running");
         assert_eq!(proc.open().uid(7), Some(1000));
-        assert_eq!(proc.open().waits_in(7), Some("futex_wait_queue".to_owned()));
+        assert_eq!(proc.open().waits_in("7"), Some("futex_wait_queue".to_owned()));
         assert_eq!(proc.open().uid(8), None);
-        assert_eq!(proc.open().waits_in(8), Some("read".to_owned()));
-        assert_eq!(proc.open().waits_in(9), None);
-        assert_eq!(proc.open().waits_in(10), None);
+        assert_eq!(proc.open().waits_in("8"), Some("read".to_owned()));
+        assert_eq!(proc.open().waits_in("9"), None);
+        assert_eq!(proc.open().waits_in("10"), None);
     }
 }

@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pid, Proc};
+use super::Proc;
 
 /// Sockets of a process that differ in nothing but their own end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sockets {
-    /// `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
+    /// `tcp`, `udp` or `unix`; the address shows the version.
     pub protocol: String,
     /// The own address, or the path of a Unix socket; `None` where it has none, or where these
     /// sockets have different ones.
@@ -54,15 +54,15 @@ const UNIX_STATES: [&str; 5] = ["FREE", "UNCONNECTED", "CONNECTING", "CONNECTED"
 const ACCEPTS: u64 = 0x1_0000;
 
 impl Proc {
-    /// The sockets of the network namespace that a process is in.
-    pub fn socket_table(&self, pid: Pid) -> SocketTable {
+    /// The sockets of the network namespace of a process, which is given by its directory.
+    pub fn socket_table(&self, process: &str) -> SocketTable {
         let mut table = SocketTable::default();
-        for protocol in ["tcp", "tcp6", "udp", "udp6"] {
-            let file = self.read(&format!("{pid}/net/{protocol}")).unwrap_or_default();
+        for (file, protocol) in [("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp")] {
+            let file = self.read(&format!("{process}/net/{file}")).unwrap_or_default();
             let lines = String::from_utf8_lossy(&file);
             table.0.extend(lines.lines().skip(1).filter_map(|line| internet(protocol, line)));
         }
-        let file = self.read(&format!("{pid}/net/unix")).unwrap_or_default();
+        let file = self.read(&format!("{process}/net/unix")).unwrap_or_default();
         let lines = String::from_utf8_lossy(&file);
         for (inode, socket) in lines.lines().skip(1).filter_map(unix) {
             // A path may hold a newline, and so what looks like another socket.
@@ -195,7 +195,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
             let Sockets { protocol, local, remote, state, count } = socket;
             format!("{protocol} {} {} {state} {count}", or_none(local), or_none(remote))
         };
-        proc.open().socket_table(7).count(inodes).iter().map(show).collect()
+        proc.open().socket_table("7").count(inodes).iter().map(show).collect()
     }
 
     #[test]
@@ -206,8 +206,8 @@ Num       RefCount Protocol Flags    Type St Inode Path
         for (inode, expected) in [
             (100, "tcp 127.0.0.1:8080 - LISTEN 1"),
             (101, "tcp 127.0.0.1:51234 4.4.4.4:443 SYN_SENT 1"),
-            (110, "tcp6 [::1]:49153 [::1]:80 CLOSE_WAIT 1"),
-            (111, "tcp6 127.0.0.1:49153 127.0.0.1:80 ESTABLISHED 1"),
+            (110, "tcp [::1]:49153 [::1]:80 CLOSE_WAIT 1"),
+            (111, "tcp 127.0.0.1:49153 127.0.0.1:80 ESTABLISHED 1"),
             (120, "unix /run/my service/socket - LISTEN 1"),
             (121, "unix - - CONNECTED 1"),
             (122, "unix @/tmp/abstract - CONNECTED 1"),

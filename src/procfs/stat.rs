@@ -78,7 +78,12 @@ impl Stat {
     /// Whether anything of the process still runs. One whose main thread has ended is shown as a
     /// zombie although its other threads go on.
     pub fn is_alive(&self) -> bool {
-        !matches!(self.state, 'Z' | 'X' | 'x') || self.threads > 1
+        self.has_main_thread() || self.threads > 1
+    }
+
+    /// Whether the main thread, or the thread that this is, has not ended.
+    pub fn has_main_thread(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X' | 'x')
     }
 }
 

@@ -3,10 +3,14 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
+use super::words::is_printable;
 use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
 use crate::procfs::sockets::Sockets;
@@ -53,7 +57,7 @@ struct Report<'a> {
     hook: Option<HookReport>,
     snapshot: Vec<ProcessReport<'a>>,
     snapshot_complete: bool,
-    lingering: Vec<ProcessReport<'a>>,
+    lingering: Option<Vec<ProcessReport<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -100,7 +104,7 @@ struct ProcessReport<'a> {
     sid: Pid,
     uid: Option<u32>,
     state: char,
-    age_ms: u64,
+    age_ms: Option<u64>,
     name: &'a str,
     command: Option<&'a [String]>,
     threads: u32,
@@ -112,9 +116,35 @@ struct ProcessReport<'a> {
 
 /// The report, with the newline that ends it.
 pub fn line(run: &Run<'_>) -> Vec<u8> {
-    let mut line = serde_json::to_vec(&report(run)).unwrap_or_default();
+    let mut line = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut line, PlainFormatter);
+    // Writing to memory does not fail, and every key is text.
+    let _ = report(run).serialize(&mut serializer);
     line.push(b'\n');
     line
+}
+
+/// JSON of one line whatever a reader takes for the end of one, and without anything that moves a
+/// terminal's cursor: the standard escapes the ASCII control characters only.
+struct PlainFormatter;
+
+impl Formatter for PlainFormatter {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for character in fragment.chars() {
+            if is_printable(character) {
+                write!(writer, "{character}")?;
+            } else {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn report<'a>(run: &Run<'a>) -> Report<'a> {
@@ -151,7 +181,7 @@ fn report<'a>(run: &Run<'a>) -> Report<'a> {
             snapshot.processes.iter().map(process_report).collect()
         }),
         snapshot_complete: snapshot.is_none_or(|snapshot| snapshot.complete),
-        lingering: record.map(lingering).unwrap_or_default(),
+        lingering: record.map_or_else(|| Some(vec![]), lingering),
     }
 }
 
@@ -210,13 +240,14 @@ fn usage(usage: &Usage) -> UsageReport {
     UsageReport { user_ms: milliseconds(user), system_ms: milliseconds(system), max_rss_kib }
 }
 
-/// Who lingered, and whom KILL did not end, nobody twice.
-fn lingering(record: &Record) -> Vec<ProcessReport<'_>> {
+/// Who lingered, and whom KILL did not end, nobody twice; `None` where they could not be seen.
+fn lingering(record: &Record) -> Option<Vec<ProcessReport<'_>>> {
     let identity = |process: &Process| (process.stat.pid, process.stat.start);
     let lingering: HashSet<_> = record.lingering.iter().map(identity).collect();
     let survivors =
         record.survivors.iter().filter(|process| !lingering.contains(&identity(process)));
-    record.lingering.iter().chain(survivors).map(process_report).collect()
+    let all: Vec<_> = record.lingering.iter().chain(survivors).map(process_report).collect();
+    (!all.is_empty() || !record.left_unseen).then_some(all)
 }
 
 fn process_report(process: &Process) -> ProcessReport<'_> {
@@ -228,7 +259,7 @@ fn process_report(process: &Process) -> ProcessReport<'_> {
         sid: stat.session,
         uid: detail.uid,
         state: stat.state,
-        age_ms: milliseconds(*age),
+        age_ms: age.map(milliseconds),
         name: &stat.name,
         command: detail.command.as_deref(),
         threads: stat.threads,

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use super::waits;
 use super::words::{cut, printable, show_line};
@@ -107,7 +108,7 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
         0 => String::new(),
         depth => format!("{:1$}└ ", "", 2 * (depth - 1)),
     };
-    let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, show_age(*age));
+    let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, shown_age(*age));
     let indent = COLUMNS + branch.chars().count();
     let command = cut(&show_line(&command_words(process)), WIDTH - indent);
     let mut width = indent + command.chars().count();
@@ -128,6 +129,11 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
         separator = " · ";
     }
     lines
+}
+
+/// The age of a process, if it is known.
+pub fn shown_age(age: Option<Duration>) -> String {
+    age.map_or_else(|| "?".to_owned(), show_age)
 }
 
 /// The command line of a process, or its name in brackets, as ps(1) has it, where that is unknown
@@ -225,7 +231,6 @@ mod tests {
     use super::*;
     use crate::procfs::detail::Detail;
     use crate::procfs::stat::Stat;
-    use std::time::Duration;
 
     fn process(pid: Pid, parent: Pid, command: &str) -> Process {
         let words = command.split_whitespace().map(str::to_owned).collect();
@@ -242,7 +247,7 @@ mod tests {
                 cpu_ticks: 0,
                 start: 0,
             },
-            age: Duration::from_millis(300),
+            age: Some(Duration::from_millis(300)),
             place: Place::Session,
             is_foreign: false,
             detail: Detail { command: Some(words), ..Detail::default() },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::processes::{self, Palette, View};
 use super::words::{COMMAND_WIDTH, cut, printable, show_command, show_line, show_word};
-use crate::duration::{show_age, show_exact, show_measured};
+use crate::duration::{show_exact, show_measured};
 use crate::policy::{AFTER_KILL, Cause, Policy};
 use crate::record::{HookRecord, Process, Received, Recipient, Record, Sent, Snapshot, Usage};
 use crate::signal::{Origin, Signal};
@@ -28,10 +28,10 @@ pub fn snapshot(
     lines
 }
 
-/// Why time is up, after so much time.
-pub fn reason(cause: Cause, policy: &Policy, elapsed: Duration) -> String {
+/// Why time is up, or was after so much time.
+pub fn reason(cause: Cause, policy: &Policy, time_up: Option<Duration>) -> String {
     match (cause, policy.limit, policy.idle) {
-        (Cause::Limit, Some(limit), _) if elapsed >= limit => {
+        (Cause::Limit, Some(limit), _) if time_up.is_none_or(|after| after >= limit) => {
             format!("timed out after {}", show_exact(limit))
         }
         (Cause::Limit, ..) => "timed out by ALRM".to_owned(),
@@ -45,19 +45,20 @@ pub fn reason(cause: Cause, policy: &Policy, elapsed: Duration) -> String {
 /// How the job was ended, if that is worth a line: always when time was up, and after a signal to us
 /// only if it took more than passing that on.
 pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<String> {
-    let Record { outcome, ladder, ending_took, elapsed, snapshot, .. } = record;
+    let Record { outcome, ladder, ending_took, time_up, snapshot, .. } = record;
     let cause = outcome.cause?;
     let is_worth_it = match cause {
         Cause::LeaderExit => false,
         Cause::Received(_) => ladder.len() > 1 || outcome.gave_up,
-        Cause::Limit | Cause::Idle => true,
+        // With --foreground nobody is signalled after the command's end.
+        Cause::Limit | Cause::Idle => !outcome.after_exit || !ladder.is_empty(),
     };
     let ending = show_ending(outcome.gave_up, ladder, *ending_took);
     let command = show_command(command);
     let sentence = match snapshot {
         // The reason has been told with it.
         Some(_) => format!("{command}: {ending}"),
-        None => format!("{command}: {}; {ending}", reason(cause, policy, *elapsed)),
+        None => format!("{command}: {}; {ending}", reason(cause, policy, *time_up)),
     };
     is_worth_it.then_some(sentence)
 }
@@ -74,14 +75,16 @@ fn show_ending(gave_up: bool, ladder: &[Signal], took: Duration) -> String {
 }
 
 /// The processes that KILL did not end, a line each.
-pub fn survivors(survivors: &[Process]) -> Vec<String> {
+pub fn survivors(record: &Record) -> Vec<String> {
+    let Record { survivors, denied, .. } = record;
+    let shown = survivors.iter().take(processes::MOST_SHOWN);
     let mut lines: Vec<String> =
-        survivors.iter().take(processes::MOST_SHOWN).map(survivor).collect();
+        shown.map(|process| survivor(process, denied.contains(&process.stat.pid))).collect();
     lines.extend(processes::and_more(survivors.len()));
     lines
 }
 
-fn survivor(process: &Process) -> String {
+fn survivor(process: &Process, is_denied: bool) -> String {
     let Process { stat, detail, .. } = process;
     let name = show_word(OsStr::new(&stat.name));
     let mut line = format!("still there: process {} {name}, state {}", stat.pid, stat.state);
@@ -90,6 +93,9 @@ fn survivor(process: &Process) -> String {
     }
     if let Some(waits_in) = &detail.waits_in {
         let _ = write!(line, ", waits in {}", printable(OsStr::new(waits_in)));
+    }
+    if is_denied {
+        line.push_str("; we may not signal it");
     }
     line
 }
@@ -114,13 +120,16 @@ pub fn hook_error(command: &OsStr, error: &str) -> String {
 
 /// What the command has left, and what became of that: one line for one process, a list for more.
 pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Option<String> {
-    let Record { outcome, lingering, ladder, ending_took, .. } = record;
+    let Record { outcome, lingering, left_unseen, ladder, ending_took, .. } = record;
     let command = show_command(command);
     let mut end = String::new();
     if outcome.cause == Some(Cause::LeaderExit) {
         let _ = write!(end, "; {}", show_ending(outcome.gave_up, ladder, *ending_took));
     }
     match &lingering[..] {
+        [] if *left_unseen => {
+            Some(format!("{command}: left processes that could not be seen{end}"))
+        }
         [] => None,
         [one] => {
             let line = cut(&show_line(&processes::command_words(one)), COMMAND_WIDTH);
@@ -128,7 +137,7 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
             let notes = processes::notes(one, View::Lingering);
             let notes: Vec<String> = notes.iter().map(|note| note.paint(palette)).collect();
             let notes = notes.join(", ");
-            let (pid, state, age) = (stat.pid, stat.state, show_age(*age));
+            let (pid, state, age) = (stat.pid, stat.state, processes::shown_age(*age));
             Some(format!(
                 "{command}: left process {pid} '{line}', state {state}, age {age}, {notes}{end}"
             ))

@@ -36,12 +36,10 @@ pub fn printable(text: &OsStr) -> String {
     let mut shown = String::new();
     for chunk in text.as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
-            let reorders = matches!(character,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-            if character.is_control() || reorders {
-                shown.extend(character.escape_default());
-            } else {
+            if is_printable(character) {
                 shown.push(character);
+            } else {
+                shown.extend(character.escape_default());
             }
         }
         for byte in chunk.invalid() {
@@ -49,6 +47,14 @@ pub fn printable(text: &OsStr) -> String {
         }
     }
     shown
+}
+
+/// Whether a character neither moves a terminal's cursor, nor reorders or hides text, nor is taken
+/// for the end of a line.
+pub fn is_printable(character: char) -> bool {
+    let reorders = matches!(character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !character.is_control() && !reorders
 }
 
 fn quote(word: &str) -> String {

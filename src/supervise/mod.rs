@@ -14,7 +14,7 @@ use crate::hook::Hook;
 use crate::idle::IdleWatch;
 use crate::job::{Job, Strangers};
 use crate::policy::machine::Machine;
-use crate::policy::{Action, Awaited, Event, Target};
+use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
 use crate::signal::Signal;
@@ -34,9 +34,6 @@ const REST: Duration = Duration::from_millis(10);
 /// What the user must know where `/proc` is missing, or speaks of another pid namespace.
 const BLIND: &str =
     "cannot read /proc: nothing but the process group of the command could be ended";
-
-/// The same where nothing had to be ended, and yet somebody is there.
-const LEFT_UNSEEN: &str = "cannot read /proc: there are descendants left, nobody knows which";
 
 /// How many signals are taken before we look at the clock again: whoever floods us with them shall
 /// not postpone the limit.
@@ -84,6 +81,7 @@ struct Supervisor<'a> {
     job: Job,
     machine: Machine<'a>,
     started: Instant,
+    time_up: Option<Duration>,
     ladder: Vec<Signal>,
     first_sent: Option<Instant>,
     sent: Vec<Sent>,
@@ -127,6 +125,7 @@ impl<'a> Supervisor<'a> {
             job,
             machine: Machine::new(&plan.policy, started),
             started,
+            time_up: None,
             ladder: Vec::new(),
             first_sent: None,
             sent: Vec::new(),
@@ -211,6 +210,9 @@ impl<'a> Supervisor<'a> {
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
+        if matches!(self.machine.outcome().cause, Some(Cause::Limit | Cause::Idle)) {
+            self.time_up.get_or_insert_with(|| self.started.elapsed());
+        }
         for action in actions {
             match action {
                 Action::Signal { target, signal, and_continue } => {
@@ -291,15 +293,13 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn end(self) -> Record {
+    fn end(mut self) -> Record {
         let outcome = self.machine.outcome();
         let policy = &self.plan.policy;
         let ending_took = self.first_sent.map_or(Duration::ZERO, |at| at.elapsed());
         let elapsed = self.started.elapsed();
         if policy.until != Target::Leader && outcome.cause.is_some() && !self.job.can_see() {
             self.console.error(BLIND);
-        } else if self.left_unseen {
-            self.console.error(LEFT_UNSEEN);
         }
         let (pid, group) = (self.job.leader_pid(), self.job.group());
         let to_be_ended = |process: &Process| match policy.kill_target {
@@ -317,6 +317,7 @@ impl<'a> Supervisor<'a> {
             pgid: group,
             started: self.started,
             elapsed,
+            time_up: self.time_up,
             ladder: self.ladder,
             ending_took,
             sent: self.sent,
@@ -325,6 +326,7 @@ impl<'a> Supervisor<'a> {
             hook: self.hook_record,
             lingering,
             left_unseen: self.left_unseen,
+            denied: self.job.take_denied(),
             survivors,
             usage: self.job.leave(),
         }

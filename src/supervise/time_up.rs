@@ -15,8 +15,10 @@ impl Supervisor<'_> {
         if self.plan.wording == Wording::Own
             && let Some(cause) = self.machine.outcome().cause
         {
-            let (policy, elapsed) = (&self.plan.policy, self.started.elapsed());
-            let reason = text::reason(cause, policy, elapsed);
+            let mut reason = text::reason(cause, &self.plan.policy, self.time_up);
+            if self.machine.outcome().after_exit {
+                reason.insert_str(0, "has ended; what it left ");
+            }
             let palette = self.console.palette();
             let lines = text::snapshot(&self.plan.command, &reason, &snapshot, palette);
             self.to_say.push(Saying::Notice(lines));

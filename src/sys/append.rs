@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::FcntlArg;
 
 use super::FIRST_OWN_FD;
@@ -22,11 +23,14 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The destination that a path means. `/dev/fd/N` is the descriptor itself, which may be what
-    /// nobody can open: a socket, or a file that we could not open again. Before we open anything
-    /// of our own, so that N is what our starter meant.
+    /// The destination that a path means; `-` is standard error. `/dev/fd/N` is the descriptor
+    /// itself, which may be what nobody can open: a socket, or a file that we could not open again.
+    /// Before we open anything of our own, so that N is what our starter meant.
     pub fn of(path: &Path) -> Self {
         let number = path.to_str().and_then(|path| {
+            if path == "-" {
+                return Some(libc::STDERR_FILENO);
+            }
             let number =
                 path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/"));
             number?.parse::<RawFd>().ok()
@@ -39,23 +43,26 @@ impl Destination {
 
     /// Appends a line, to a file with one write, so that those of others stay whole. What is no
     /// file gets so much time to take it.
-    pub fn append(self, line: &[u8], patience: Duration) -> io::Result<()> {
+    pub fn append(&self, line: &[u8], patience: Duration) -> io::Result<()> {
+        let opened;
         let file = match self {
-            Self::Descriptor(file) => file?,
-            // A pipe without a reader is an error then, and not a reason to wait for one.
-            Self::Path(path) => OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o644)
-                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-                .open(path)?,
+            Self::Descriptor(Ok(file)) => file,
+            Self::Descriptor(Err(error)) => {
+                return Err(io::Error::from_raw_os_error(
+                    error.raw_os_error().unwrap_or(libc::EBADF),
+                ));
+            }
+            Self::Path(path) => {
+                opened = open(path)?;
+                &opened
+            }
         };
         let kind = file.metadata()?.file_type();
         let waits = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
         if waits {
             return write_with_patience(file.as_fd(), line, patience);
         }
-        let written = nix::unistd::write(&file, line)?;
+        let written = nix::unistd::write(file, line)?;
         if written < line.len() {
             // There was room for a part of it. The rest tells why not for more.
             write_with_patience(file.as_fd(), &line[written..], patience)?;
@@ -64,9 +71,15 @@ impl Destination {
     }
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    // A pipe without a reader is an error then, and not a reason to wait for one.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
+}
+
 fn duplicate(fd: RawFd) -> io::Result<File> {
     if fd < 0 {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(Errno::EBADF.into());
     }
     // SAFETY: the number is only looked at: where it is no open descriptor, the call fails.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };

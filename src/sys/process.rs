@@ -57,6 +57,12 @@ pub fn group_of(child: pid_t) -> Result<pid_t, Errno> {
     retry(|| unsafe { libc::getpgid(child) })
 }
 
+/// The session of a child of ours that has not been reaped.
+pub fn session_of(child: pid_t) -> Result<pid_t, Errno> {
+    // SAFETY: the call takes and returns numbers.
+    retry(|| unsafe { libc::getsid(child) })
+}
+
 /// Sends a signal to a process by number. The caller shows that the number cannot have been
 /// reused: it is that of a child of ours that we have not reaped.
 pub fn signal_process(child: pid_t, signal: Signal) -> Result<(), Errno> {

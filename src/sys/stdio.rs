@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -42,15 +42,22 @@ pub fn write_stderr(bytes: &[u8], patience: Duration) -> io::Result<()> {
     write_with_patience(fd, bytes, patience)
 }
 
-/// Writes all of it, and gives up with `ETIME` when nothing is taken for `patience`.
+/// Writes all of it, and gives up with `ETIME` where that takes longer than `patience`.
 pub fn write_with_patience(
     fd: BorrowedFd<'_>,
     mut bytes: &[u8],
     patience: Duration,
 ) -> io::Result<()> {
+    let until = Instant::now() + patience;
+    let mut is_first = true;
     while !bytes.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() && !is_first {
+            return Err(Errno::ETIME.into());
+        }
+        is_first = false;
         let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
-        match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None) {
+        match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(left)), None) {
             Err(Errno::EINTR) => continue,
             Ok(0) => return Err(Errno::ETIME.into()),
             // Where poll fails, the line matters more than the small danger of waiting for it.

@@ -92,7 +92,9 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (&["--allow=", "5", "echo", "started"], "invalid glob '' for --allow: expected a pattern"),
     (&["--allow=[", "5", "echo", "started"], "invalid glob '[' for --allow: "),
-    (&["--allow=a***b", "5", "echo", "started"], "invalid glob 'a***b' for --allow: "),
+    (&["--idle=5x", "5", "echo", "started"], "invalid duration '5x' for --idle"),
+    (&["-i", "-1", "5", "echo", "started"], "invalid duration '-1' for --idle"),
+    (&["--on-timeout=", "5", "echo", "started"], "invalid command '' for --on-timeout"),
     (
         &["5s", "--typo", "echo", "started"],
         "unexpected '--typo' after the duration '5s': options go before it",

@@ -20,7 +20,30 @@ fn a_signal_to_us_needs_no_snapshot_but_a_limit_that_passes_then_does() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(25)), NOTHING);
     assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
-    assert_eq!(run.after(seconds(5)), ["snapshot", "TERM+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["snapshot"]);
+    assert_eq!(run.after(seconds(5)), ["KILL"], "the grace is the signal's");
+}
+
+#[test]
+fn a_limit_catches_up_on_the_first_signal() {
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(25)), NOTHING);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["KILL"]);
+    assert_eq!(run.leader_dies("KILL"), NOTHING);
+    assert_eq!(run.nobody_is_left(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::Code(137));
+}
+
+#[test]
+fn a_limit_that_means_kill_waits_for_no_grace() {
+    let policy = policy("KILL");
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(25)), NOTHING);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["KILL"]);
 }
 
 #[test]
@@ -105,5 +128,5 @@ fn no_hook_holds_up_a_ladder_that_has_begun() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(25)), NOTHING);
     assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
-    assert_eq!(run.after(seconds(5)), ["snapshot", "TERM+CONT"]);
+    assert_eq!(run.after(seconds(5)), ["snapshot"]);
 }

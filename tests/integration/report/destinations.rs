@@ -38,8 +38,9 @@ fn a_hyphen_is_standard_error() {
 #[test]
 fn on_standard_error_it_comes_after_what_is_said() {
     let finished = run(grpkill_timeout().args(["--report=-", "0.05", "sleep", "1000"]));
-    let (said, report) = finished.stderr.split_once('\n').unwrap();
+    let (said, report) = finished.stderr.rsplit_once("ms\n").unwrap();
     assert!(said.contains("timed out after 50ms"), "{finished:?}");
+    assert!(said.contains("ended by TERM in "), "{finished:?}");
     assert_eq!(parse_all(report)[0].outcome, "timed-out");
 }
 

@@ -41,7 +41,13 @@ struct Report {
     hook: Option<Hook>,
     snapshot: Vec<Process>,
     snapshot_complete: bool,
-    lingering: Vec<Process>,
+    lingering: Option<Vec<Process>>,
+}
+
+impl Report {
+    fn lingering(&self) -> &[Process] {
+        self.lingering.as_deref().expect("they could be seen")
+    }
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -93,7 +99,7 @@ struct Process {
     sid: i32,
     uid: Option<u32>,
     state: String,
-    age_ms: u64,
+    age_ms: Option<u64>,
     name: String,
     command: Option<Vec<String>>,
     threads: u32,

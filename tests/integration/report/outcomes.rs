@@ -27,7 +27,7 @@ fn a_command_that_exits() {
         assert_eq!(report.limit_ms, Some(60_000));
         assert_eq!(report.pgid, report.pid);
         assert_eq!((report.sent(), report.received()), (vec![], vec![]));
-        assert!(report.lingering.is_empty());
+        assert!(report.lingering().is_empty());
         // This version takes none.
         assert!(report.snapshot.is_empty() && report.snapshot_complete);
     }
@@ -167,8 +167,8 @@ fn what_cannot_be_started() {
         assert_eq!((&*report.outcome, report.exit_status), ("not-started", code));
         assert_eq!(report.command, [command, "x"]);
         assert_eq!((report.pid, report.pgid, report.elapsed_ms), (None, None, 0));
+        assert!(report.signals_sent.is_empty() && report.lingering().is_empty());
         assert_eq!((report.command_status, report.usage), (None, None));
-        assert!(report.signals_sent.is_empty() && report.lingering.is_empty());
         assert_eq!(report.limit_ms, Some(60_000));
     }
 }

@@ -149,7 +149,7 @@ fn a_report_with_a_wrong_value_is_refused() {
         ("/oom_kills", json!(-1)),
         ("/snapshot", json!(null)),
         ("/snapshot_complete", json!(null)),
-        ("/lingering", json!(null)),
+        ("/lingering", json!({})),
         ("/lingering/0/state", json!("SL")),
         ("/lingering/0/holds", json!(["stdin"])),
         ("/lingering/0/holds", json!(["stdout", "stdout"])),
