@@ -10,6 +10,7 @@ mod faults;
 mod inherited;
 mod input;
 mod job;
+mod lingering;
 mod privileged;
 mod quiet;
 mod report;
