@@ -5,4 +5,5 @@
 #[allow(dead_code, reason = "the end-to-end tests use the rest")]
 mod harness;
 
+mod maintenance;
 mod mirror;
