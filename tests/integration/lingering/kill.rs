@@ -73,17 +73,20 @@ fn a_relay_of_daemons_is_caught() {
 }
 
 /// The parents are in the group, and die by the signal to that while we walk the tree to find their
-/// children, which takes us long enough here. Whoever missed TERM for that would sit out the grace.
+/// children; we are held at one step of the walk after the other. Whoever missed TERM for that
+/// would sit out the grace.
 #[test]
 fn who_loses_its_parent_just_then_gets_term_too() {
     if !has_program("strace") {
         return;
     }
     let script = until_told(&format!("for i in {{1..20}}; do {} sessions 2 & done", fixture()));
-    for _ in 0..5 {
+    // The first files are those that every program opens.
+    for step in 4..=16 {
         let mut command = Command::new("strace");
+        let inject = format!("inject=openat:delay_enter=20ms:when={step}");
         command.args(["-qq", "-o", "/dev/null", "-e", "trace=openat"]);
-        command.args(["-e", "inject=openat:delay_enter=300us", PROGRAM]);
+        command.args(["-e", &inject, PROGRAM]);
         command.args(["-k", "100", "--lingering=kill", "0", "bash", "-c", &script]);
         let mut run = start(&mut command);
         let strays = [(); 40].map(|()| Stray::of(&mut run));
