@@ -84,7 +84,8 @@ fn who_vanishes_while_we_look_is_no_trouble() {
         drop(stray);
         let stderr = run.finish().stderr;
         assert_clean(&stderr);
-        assert!(stderr.contains("storm"), "{stderr}");
+        // Its name has to do where its command line takes too long: it holds its lock to fork.
+        assert!(stderr.contains("storm") || stderr.contains("[fixture]"), "{stderr}");
     }
 }
 
