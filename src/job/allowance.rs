@@ -13,9 +13,9 @@ use crate::survey::{Patience, Reading, Surveyor};
 const PATIENCE: Patience =
     Patience { each: Duration::from_millis(200), all: Duration::from_millis(200) };
 
-/// How often the command line of a process may be too slow to be read before it counts as not
-/// allowed. On a busy machine a daemon must not die because its name took long to read; and one that
-/// never can be read must not live for that.
+/// How often the command line of a process may be too slow to be read, or not there, before it counts
+/// as not allowed. On a busy machine a daemon must not die because its name took long to read; and
+/// one that never can be read must not live for that.
 const STRIKES: u32 = 5;
 
 /// Whether a process may linger.
@@ -69,16 +69,18 @@ impl Allowance {
         to_ask.sort_by_key(|stat| strikes.get(&stat.identity()).copied().unwrap_or(0));
         to_ask.retain(|stat| strikes.get(&stat.identity()).is_none_or(|count| *count < STRIKES));
         let readings = surveyor.read(&to_ask, PATIENCE, |stat: &Stat| {
-            proc.command(stat).is_some_and(|command| self.allow.matches(&command))
+            // In the midst of an execve(2) a process has none.
+            let command = proc.command(stat).filter(|command| !command.is_empty());
+            command.map(|command| self.allow.matches(&command))
         });
         let mut undecided = HashSet::new();
         for (stat, reading) in to_ask.into_iter().zip(readings) {
             match reading {
-                Reading::Done(true) => {
+                Reading::Done(Some(true)) => {
                     allowed.insert(stat.identity());
                 }
-                Reading::Done(false) => {}
-                Reading::TooLong => {
+                Reading::Done(Some(false)) => {}
+                Reading::Done(None) | Reading::TooLong => {
                     let count = strikes.entry(stat.identity()).or_default();
                     *count += 1;
                     if *count < STRIKES {

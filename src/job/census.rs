@@ -17,7 +17,7 @@ use crate::sys::{process, wait};
 
 /// How long to look at what is only told.
 pub const TO_TELL: Patience =
-    Patience { each: Duration::from_millis(250), all: Duration::from_millis(500) };
+    Patience { each: Duration::from_millis(100), all: Duration::from_millis(500) };
 
 /// Of how many processes that could not be read in time we read what answers at once.
 const QUICK_LOOKS: usize = 100;

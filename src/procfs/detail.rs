@@ -107,11 +107,12 @@ impl Proc {
     pub fn command(&self, stat: &Stat) -> Option<Vec<String>> {
         let path = format!("{}/cmdline", self.living_thread(stat));
         let line = self.read_at_most(&path, MOST_OF_A_COMMAND).ok()?;
-        let line = line.strip_suffix(b"\0").unwrap_or(&line);
-        if line.is_empty() {
+        // A title that a process has written over its arguments is padded to their length.
+        let end = line.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        if end == 0 {
             return Some(vec![]);
         }
-        let words = line.split(|byte| *byte == 0);
+        let words = line[..end].split(|byte| *byte == 0);
         Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
     }
 
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!(command(b"\0"), words(&[]));
         assert_eq!(command(b""), words(&[]));
         // A process that has written its title over its arguments.
-        assert_eq!(command(b"sshd: me [priv]"), words(&["sshd: me [priv]"]));
+        assert_eq!(command(b"sshd: me [priv]\0\0\0"), words(&["sshd: me [priv]"]));
         assert_eq!(command(b"\xff\n\0"), words(&["\u{fffd}\n"]));
         assert_eq!(FakeProc::new().open().command(&seven()), None);
     }

@@ -26,11 +26,9 @@ fn one_is_one_line() {
 #[test]
 fn where_it_is_is_said() {
     let job = format!("set -m; {LEFT} & set +m");
-    for (script, place) in [
-        (detached(), "session PID"),
-        (format!("{LEFT} &"), "in the command's group"),
-        (job, "group PID"),
-    ] {
+    for (script, place) in
+        [(detached(), "session PID"), (format!("{LEFT} &"), "in the group"), (job, "group PID")]
+    {
         let finished = leave(&[], &script, 1);
         let pid = finished.stdout.trim().strip_prefix("left ").unwrap();
         let place = format!(", {},", place.replace("PID", pid));
