@@ -23,9 +23,14 @@ pub const TO_TELL: Patience =
 const QUICK_LOOKS: usize = 100;
 
 /// The system's `/proc`, unless it numbers processes as another pid namespace does.
-pub fn trusted_proc() -> Option<Proc> {
+fn trusted_proc() -> Option<Proc> {
     let proc = Proc::new("/proc");
     proc.speaks_our_numbers(process::own_pid()).then_some(proc)
+}
+
+/// The children that we have before a command is started.
+pub fn note_strangers() -> Strangers {
+    Strangers::note(trusted_proc)
 }
 
 /// What there is to know about our descendants, asked anew each time.

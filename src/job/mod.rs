@@ -25,9 +25,10 @@ mod census;
 mod delivery;
 mod strangers;
 
+pub use census::note_strangers;
 use census::{Census, TO_TELL};
 use delivery::Step;
-pub use strangers::Strangers;
+use strangers::Strangers;
 
 /// How often we look at a job that is being ended without being woken: a process can leave the job
 /// by setsid(2), and that wakes nobody.

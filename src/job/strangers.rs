@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::census::trusted_proc;
-use crate::procfs::Pid;
 use crate::procfs::stat::Stat;
+use crate::procfs::{Pid, Proc};
 use crate::sys::process;
 use crate::sys::wait::{self, Children};
 
@@ -27,15 +26,14 @@ pub enum Strangers {
 }
 
 impl Strangers {
-    /// Those that we have now. Costs one system call where there are none.
-    pub fn note() -> Self {
+    /// Those that we have now. Costs one system call where there are none, and looks into `/proc`
+    /// where there are some.
+    pub fn note(proc: impl FnOnce() -> Option<Proc>) -> Self {
         if wait::peek_any() == Ok(Children::None) {
             return Self::None;
         }
         let own_pid = process::own_pid();
-        let Some(all) =
-            trusted_proc().and_then(|proc| proc.descendants(own_pid, |_| true, || true))
-        else {
+        let Some(all) = proc().and_then(|proc| proc.descendants(own_pid, |_| true, || true)) else {
             return Self::Unknown;
         };
         let children = all.iter().filter(|stat| stat.ppid == own_pid);

@@ -12,7 +12,7 @@ use crate::cli::Plan;
 use crate::console::Console;
 use crate::hook::Hook;
 use crate::idle::IdleWatch;
-use crate::job::{Job, Strangers};
+use crate::job::{self, Job};
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
@@ -57,7 +57,7 @@ pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
 fn start(plan: &Plan, inherited: &Inherited) -> Result<(Job, Instant), RunError> {
     let freed_signals: Vec<Signal> = plan.policy.ladder.signals().collect();
     let parent_death_signal = freed_signals.iter().copied().find(|signal| *signal != Signal::NULL);
-    let strangers = Strangers::note();
+    let strangers = job::note_strangers();
     let started = Instant::now();
     let in_foreground = plan.policy.target == Target::Leader;
     let leader = Spawn {
