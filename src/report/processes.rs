@@ -110,7 +110,7 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
     };
     let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, shown_age(*age));
     let indent = COLUMNS + branch.chars().count();
-    let command = cut(&show_line(&command_words(process)), WIDTH - indent);
+    let command = cut(&show_line(&without_directories(command_words(process))), WIDTH - indent);
     let mut width = indent + command.chars().count();
     let mut lines = vec![format!("{columns}{branch}{command}")];
     let mut separator = "   ";
@@ -134,6 +134,17 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
 /// The age of a process, if it is known.
 pub fn shown_age(age: Option<Duration>) -> String {
     age.map_or_else(|| "?".to_owned(), show_age)
+}
+
+/// Where a program is matters less than what it was told. A title that a process has given itself is
+/// one word with spaces, and no path.
+fn without_directories(mut words: Vec<String>) -> Vec<String> {
+    if let Some(program) = words.first_mut().filter(|word| !word.contains(' '))
+        && let Some(last_slash) = program.rfind('/')
+    {
+        program.drain(..=last_slash);
+    }
+    words
 }
 
 /// The command line of a process, or its name in brackets, as ps(1) has it, where that is unknown
@@ -176,7 +187,9 @@ pub fn notes(process: &Process, view: View) -> Vec<Note> {
 
 /// What a process waits for, with the kernel's own name for it.
 fn show_wait(waits_in: &str) -> String {
-    let name = printable(OsStr::new(waits_in));
+    // A compiler's copy of the function has a suffix.
+    let name = waits_in.split('.').next().unwrap_or(waits_in);
+    let name = printable(OsStr::new(name));
     match waits::meaning(waits_in) {
         Some(meaning) if meaning != waits_in => format!("waits in {meaning} ({name})"),
         _ => format!("waits in {name}"),
@@ -295,6 +308,51 @@ mod tests {
         assert_eq!(command_words(&process), ["[name]"]);
         process.detail.command = None;
         assert_eq!(command_words(&process), ["[name]"]);
+    }
+
+    #[test]
+    fn a_program_is_shown_without_its_directories() {
+        for (words, expected) in [
+            (&["/usr/lib/git-core/git-remote-https", "/x"][..], &["git-remote-https", "/x"][..]),
+            (&["sshd: me@pts/0"], &["sshd: me@pts/0"]),
+            (&["git"], &["git"]),
+        ] {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(without_directories(words), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_process_waits_for_is_shown_in_words_and_by_its_name() {
+        for (waits_in, expected) in [
+            ("futex_do_wait", "waits in futex (futex_do_wait)"),
+            ("poll_schedule_timeout.constprop.0", "waits in poll (poll_schedule_timeout)"),
+            ("some_driver", "waits in some_driver"),
+            ("futex", "waits in futex"),
+        ] {
+            assert_eq!(show_wait(waits_in), expected);
+        }
+    }
+
+    #[test]
+    fn equal_sockets_are_counted() {
+        let socket = |local: Option<&str>, remote: Option<&str>, state: &str, count| Sockets {
+            protocol: "tcp".to_owned(),
+            local: local.map(str::to_owned),
+            remote: remote.map(str::to_owned),
+            state: state.to_owned(),
+            count,
+        };
+        for (socket, expected) in [
+            (
+                socket(Some("10.0.0.7:51234"), Some("4.4.4.4:443"), "SYN_SENT", 1),
+                "tcp 10.0.0.7:51234 → 4.4.4.4:443 SYN_SENT",
+            ),
+            (socket(None, Some("[::1]:80"), "CLOSE_WAIT", 23), "tcp CLOSE_WAIT ×23 → [::1]:80"),
+            (socket(Some("0.0.0.0:80"), None, "LISTEN", 1), "tcp 0.0.0.0:80 LISTEN"),
+        ] {
+            assert_eq!(show_socket(&socket), expected);
+        }
     }
 
     #[test]
