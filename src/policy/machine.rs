@@ -5,6 +5,7 @@
 //! | Running | Settling; with `ignore` Done | – | send it; Escalating | pass it on | first step; Escalating |
 //! | Settling | – | Done | `report`: Done; else as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
 //! | Waiting | – | Done | as in Running | pass it on | first step; Escalating |
+//! | Looking | – | – | send it; Escalating | pass it on | – |
 //! | Hooking | – | – | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
 //! | Escalating | Done, if only the leader is waited for | Done, if the leader has exited | next step at once | pass it on | next step; after KILL Draining |
 //! | Draining | as above | as above | – | – | give up; Done |
@@ -15,8 +16,9 @@
 //! there, or by `--lingering=kill`, is for what lingers. Before the end of a run that may leave
 //! somebody, the policy asks for a survey of who is left.
 //!
-//! The limit, and the limit on doing nothing, begin with a snapshot of what is running, and with the
-//! hook, if there is one, in Hooking; when it has ended the first step is taken.
+//! The limit, and the limit on doing nothing, begin with a snapshot of what is running, in Looking, and
+//! with the hook, if there is one, in Hooking; when it has ended the first step is taken, and the time
+//! of the looking is nobody's grace.
 //!
 //! *A signal that ends* is HUP, INT, QUIT, TERM or the ladder's own first one. It takes the place
 //! of the ladder's first step. While the ladder runs, the first such signal after a limit, and one
@@ -39,6 +41,7 @@ pub(super) enum State {
     Running,
     Settling { until: Instant },
     Waiting,
+    Looking { cause: Cause },
     Hooking { cause: Cause, until: Instant },
     Escalating { cause: Cause, step: usize, next_at: Option<Instant> },
     Draining { cause: Cause, until: Instant },
@@ -86,9 +89,10 @@ impl<'a> Machine<'a> {
                 self.finish(false)
             }
             (State::Running | State::Waiting, Event::Idle) => self.time_is_up(now, Cause::Idle),
+            (State::Looking { cause }, Event::Looked) => self.has_looked(now, cause),
             (State::Hooking { cause, .. }, Event::HookEnded) => self.take_step(now, cause, 0),
             // Too late; or a mistake of the caller: the leader is one of those who are awaited.
-            (_, Event::NobodyLeft | Event::Idle | Event::HookEnded) => vec![],
+            (_, Event::NobodyLeft | Event::Idle | Event::Looked | Event::HookEnded) => vec![],
             (_, Event::Received(Signal::ALRM, _)) => self.limit_passed(now),
             // The terminal has told the whole group, and with it a leader that is in ours: what it
             // makes of Ctrl-C is its own business, as without us.
@@ -113,7 +117,7 @@ impl<'a> Machine<'a> {
                 self.take_step(now, cause, step + 1)
             }
             _ if self.limit_at.is_some_and(|at| at <= now) => self.limit_passed(now),
-            State::Settling { until } if until <= now => self.settled(now),
+            State::Settling { until } if until <= now => self.settled(),
             State::Hooking { cause, until } if until <= now => {
                 let mut actions = vec![Action::KillHook];
                 actions.extend(self.take_step(now, cause, 0));
@@ -130,7 +134,7 @@ impl<'a> Machine<'a> {
             State::Settling { until } => self.limit_at.into_iter().chain([until]).min(),
             State::Escalating { next_at, .. } => next_at.into_iter().chain(self.limit_at).min(),
             State::Hooking { until, .. } | State::Draining { until, .. } => Some(until),
-            State::Done { .. } => None,
+            State::Looking { .. } | State::Done { .. } => None,
         }
     }
 
@@ -139,7 +143,9 @@ impl<'a> Machine<'a> {
         match self.state {
             State::Settling { .. } => Awaited::LastChild,
             State::Waiting => Awaited::All(Target::Lingering),
-            State::Running | State::Hooking { .. } | State::Done { .. } => Awaited::Nobody,
+            State::Running | State::Looking { .. } | State::Hooking { .. } | State::Done { .. } => {
+                Awaited::Nobody
+            }
             _ if self.until() == Target::Leader => Awaited::Nobody,
             State::Escalating { .. } | State::Draining { .. } => Awaited::All(self.until()),
         }
@@ -160,7 +166,8 @@ impl<'a> Machine<'a> {
     pub fn outcome(&self) -> Outcome {
         let (cause, gave_up) = match self.state {
             State::Running | State::Settling { .. } | State::Waiting => (None, false),
-            State::Hooking { cause, .. }
+            State::Looking { cause }
+            | State::Hooking { cause, .. }
             | State::Escalating { cause, .. }
             | State::Draining { cause, .. } => (Some(cause), false),
             State::Done { cause, gave_up } => (cause, gave_up),
@@ -181,21 +188,20 @@ impl<'a> Machine<'a> {
                 vec![]
             }
             // The hook may want to look at what is left.
-            (State::Hooking { .. }, _) => vec![],
+            (State::Looking { .. } | State::Hooking { .. }, _) => vec![],
             _ if self.until() == Target::Leader => self.finish(false),
             _ => vec![],
         }
     }
 
     /// What was to go by itself has had its time.
-    fn settled(&mut self, now: Instant) -> Vec<Action> {
+    fn settled(&mut self) -> Vec<Action> {
         match self.policy.lingering {
             Lingering::Report | Lingering::Ignore => self.finish(false),
             Lingering::Kill => {
-                let mut actions = vec![Action::NoteLingering];
                 self.after_exit = true;
-                actions.extend(self.take_step(now, Cause::LeaderExit, 0));
-                actions
+                self.state = State::Looking { cause: Cause::LeaderExit };
+                vec![Action::NoteLingering]
             }
             Lingering::Wait => {
                 self.state = State::Waiting;
@@ -209,38 +215,43 @@ impl<'a> Machine<'a> {
         match (self.state, self.policy.lingering) {
             // The command has ended in time, or its time was up before.
             (State::Settling { .. }, Lingering::Report | Lingering::Kill)
-            | (State::Hooking { .. }, _) => vec![],
+            | (State::Looking { .. } | State::Hooking { .. }, _) => vec![],
             (State::Escalating { cause, .. }, _) if !matches!(cause, Cause::Received(_)) => vec![],
             _ => self.time_is_up(now, Cause::Limit),
         }
     }
 
-    /// Looks at what is running, runs the hook, and begins the ladder. One that a signal has begun
-    /// goes on as it would have, but the first signal is caught up on.
+    /// Looks at what is running, and then begins the ladder. One that a signal has begun goes on as
+    /// it would have, but the first signal is caught up on.
     fn time_is_up(&mut self, now: Instant, cause: Cause) -> Vec<Action> {
         self.limit_at = None;
         self.after_exit |= matches!(self.state, State::Settling { .. } | State::Waiting);
-        let mut actions = vec![];
-        if self.policy.snapshots {
-            actions.push(Action::Snapshot);
-        }
+        let mut actions: Vec<Action> =
+            self.policy.snapshots.then_some(Action::Snapshot).into_iter().collect();
+        let first = self.policy.ladder.first().signal;
         match self.state {
             State::Escalating { cause: Cause::Received(received), step, next_at }
-                if self.policy.ladder.first().signal != Signal::KILL =>
+                if first != Signal::KILL =>
             {
                 self.state = State::Escalating { cause, step, next_at };
-                let first = self.policy.ladder.first().signal;
                 if step == 0 && received != first {
                     actions.push(self.send(first));
                 }
             }
-            _ if self.policy.has_hook => {
-                self.state = State::Hooking { cause, until: now + HOOK };
-                actions.push(Action::RunHook(cause));
-            }
-            _ => actions.extend(self.take_step(now, cause, 0)),
+            State::Escalating { .. } => actions.extend(self.take_step(now, cause, 0)),
+            _ if self.policy.snapshots => self.state = State::Looking { cause },
+            _ => actions.extend(self.has_looked(now, cause)),
         }
         actions
+    }
+
+    /// Runs the hook, if time is up and there is one; else begins the ladder.
+    fn has_looked(&mut self, now: Instant, cause: Cause) -> Vec<Action> {
+        if self.policy.has_hook && cause != Cause::LeaderExit {
+            self.state = State::Hooking { cause, until: now + HOOK };
+            return vec![Action::RunHook(cause)];
+        }
+        self.take_step(now, cause, 0)
     }
 
     fn asked_to_end(&mut self, now: Instant, signal: Signal) -> Vec<Action> {
@@ -276,6 +287,7 @@ impl<'a> Machine<'a> {
                 self.after_exit = true;
                 self.begin(now, signal, Cause::Received(signal), 0)
             }
+            (State::Looking { cause }, _) => self.begin(now, signal, cause, 0),
             (State::Hooking { cause, .. }, _) => {
                 let mut actions = vec![Action::KillHook];
                 actions.extend(self.begin(now, signal, cause, 0));

@@ -122,6 +122,8 @@ pub enum Event {
     Received(Signal, Origin),
     /// The whole tree has done nothing for the time that it may.
     Idle,
+    /// It has been noted what is running, or what lingers.
+    Looked,
     /// The hook has ended, or could not be started.
     HookEnded,
 }

@@ -64,15 +64,27 @@ impl<'a> Run<'a> {
         let mut shown = Vec::new();
         while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= until) {
             self.now = at;
-            shown.extend(show(&self.machine.handle_timeout(self.now)));
+            let actions = self.machine.handle_timeout(self.now);
+            shown.extend(self.perform(&actions));
         }
         self.now = until;
-        shown.extend(show(&self.machine.handle_timeout(self.now)));
+        let actions = self.machine.handle_timeout(self.now);
+        shown.extend(self.perform(&actions));
         shown
     }
 
     fn event(&mut self, event: Event) -> Vec<String> {
-        show(&self.machine.handle_event(self.now, event))
+        let actions = self.machine.handle_event(self.now, event);
+        self.perform(&actions)
+    }
+
+    /// Shows the actions, and what comes of them: who looks has looked.
+    fn perform(&mut self, actions: &[Action]) -> Vec<String> {
+        let mut shown = show(actions);
+        if matches!(self.machine.state, State::Looking { .. }) {
+            shown.extend(self.event(Event::Looked));
+        }
+        shown
     }
 
     fn receive(&mut self, name: &str) -> Vec<String> {

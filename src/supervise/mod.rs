@@ -218,10 +218,16 @@ impl<'a> Supervisor<'a> {
                 Action::Signal { target, signal, and_continue } => {
                     self.signal(target, signal, and_continue);
                 }
-                Action::Snapshot => self.take_snapshot(),
+                Action::Snapshot => {
+                    self.take_snapshot();
+                    self.happened(Event::Looked);
+                }
                 Action::RunHook(cause) => self.run_hook(cause),
                 Action::KillHook => self.kill_hook(),
-                Action::NoteLingering => self.lingering = self.survey(Target::Lingering),
+                Action::NoteLingering => {
+                    self.lingering = self.survey(Target::Lingering);
+                    self.happened(Event::Looked);
+                }
                 Action::NoteLeft(target) => self.left = self.survey(target),
                 Action::Finish => self.finished = true,
             }

@@ -10,7 +10,7 @@ enum Next {
     UntilTimeout,
 }
 
-const ALPHABET: [Next; 12] = [
+const ALPHABET: [Next; 13] = [
     Next::Event(Event::LeaderExited(WaitStatus::Exited(0))),
     Next::Event(Event::NobodyLeft),
     Next::Event(Event::Received(Signal::INT, Origin::Kernel)),
@@ -18,6 +18,7 @@ const ALPHABET: [Next; 12] = [
     Next::Event(Event::Received(Signal::CONT, Origin::Process)),
     Next::Event(Event::Received(Signal::ALRM, Origin::Process)),
     Next::Event(Event::Idle),
+    Next::Event(Event::Looked),
     Next::Event(Event::HookEnded),
     Next::Wait(Duration::from_millis(150)),
     Next::Wait(Duration::from_secs(3)),
@@ -133,6 +134,7 @@ impl Checked<'_> {
         let mut run = self.run.clone();
         let mut killed = run.machine.has_killed();
         for _ in 0..8 {
+            let _ = run.event(Event::Looked);
             let Some(at) = run.machine.poll_timeout() else { break };
             run.now = at.max(run.now);
             let actions = run.machine.handle_timeout(run.now);

@@ -130,3 +130,15 @@ fn no_hook_holds_up_a_ladder_that_has_begun() {
     assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
     assert_eq!(run.after(seconds(5)), ["snapshot"]);
 }
+
+#[test]
+fn the_time_of_looking_is_nobodys_grace() {
+    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
+    let mut run = Run::new(&policy);
+    run.now += seconds(30);
+    assert_eq!(show(&run.machine.handle_timeout(run.now)), ["snapshot"]);
+    run.now += seconds(1);
+    assert_eq!(run.event(Event::Looked), ["TERM+CONT"]);
+    assert_eq!(run.after(seconds(9)), NOTHING);
+    assert_eq!(run.after(seconds(1)), ["KILL"]);
+}
