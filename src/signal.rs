@@ -80,6 +80,12 @@ impl Signal {
     pub const TERM: Self = Self(libc::SIGTERM);
     /// A child has changed its state.
     pub const CHLD: Self = Self(libc::SIGCHLD);
+    /// Stops a process that does not handle it: Ctrl-Z.
+    pub const TSTP: Self = Self(libc::SIGTSTP);
+    /// Stops a process that reads from its terminal in the background.
+    pub const TTIN: Self = Self(libc::SIGTTIN);
+    /// Stops a process that changes its terminal in the background.
+    pub const TTOU: Self = Self(libc::SIGTTOU);
     /// Continues a stopped process.
     pub const CONT: Self = Self(libc::SIGCONT);
     /// Stops a process; it cannot be caught or ignored.

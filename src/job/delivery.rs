@@ -61,6 +61,11 @@ impl Job {
         }
     }
 
+    /// Continues the leader's group, or the leader where it has none of its own.
+    pub fn continue_group(&mut self) {
+        self.signal_group(&[Signal::CONT]);
+    }
+
     /// What has been sent since this was asked before, in order.
     pub fn take_sent(&mut self) -> Vec<Sent> {
         std::mem::take(&mut self.sent)

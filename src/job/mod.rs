@@ -14,6 +14,7 @@ use crate::procfs::Pid;
 use crate::procfs::activity::Sample;
 use crate::procfs::stat::{Identity, Stat};
 use crate::record::{Process, Sent, Snapshot, Usage};
+use crate::signal::Signal;
 use crate::status::WaitStatus;
 use crate::survey::Patience;
 use crate::sys::process::{self, PidFd};
@@ -133,6 +134,11 @@ impl Job {
             Err(_) => Some(WaitStatus::Lost),
         };
         self.leader_status
+    }
+
+    /// By which signal the leader has been stopped, told once.
+    pub fn leader_stop(&self) -> Option<Signal> {
+        wait::stop_of(self.leader.as_ref()?.pid())
     }
 
     /// Why the command could not be executed.

@@ -151,6 +151,11 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Whether the command may stop, and we with it: not when it is being ended.
+    pub fn may_be_stopped(&self) -> bool {
+        self.state == State::Running
+    }
+
     /// Whether [`Event::Idle`] would mean something.
     pub fn may_be_idle(&self) -> bool {
         matches!(self.state, State::Running | State::Waiting)

@@ -10,6 +10,7 @@ use crate::ladder::Ladder;
 use crate::signal::{Origin, Signal};
 use crate::status::{ExitStatus, WaitStatus, code_of};
 
+pub mod job_control;
 pub mod machine;
 #[cfg(test)]
 mod tests;

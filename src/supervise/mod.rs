@@ -24,9 +24,11 @@ use crate::sys::spawn::{Spawn, Stdio};
 use crate::sys::{self, process};
 
 mod error;
+mod terminal;
 mod time_up;
 
 pub use error::RunError;
+use terminal::Tty;
 
 /// How long to rest when ppoll itself fails, so that we go on without spinning.
 const REST: Duration = Duration::from_millis(10);
@@ -86,6 +88,7 @@ struct Supervisor<'a> {
     first_sent: Option<Instant>,
     sent: Vec<Sent>,
     received: Vec<Received>,
+    tty: Tty,
     idle: Option<IdleWatch>,
     snapshot: Option<Snapshot>,
     hook: Option<Hook>,
@@ -130,6 +133,7 @@ impl<'a> Supervisor<'a> {
             first_sent: None,
             sent: Vec::new(),
             received: Vec::new(),
+            tty: Tty::new(plan.policy.target),
             idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
             snapshot: None,
             hook: None,
@@ -156,11 +160,13 @@ impl<'a> Supervisor<'a> {
                 if status == WaitStatus::Lost {
                     self.console.error("cannot wait for the command: its status is lost");
                 }
+                self.take_terminal_back(Some(status));
                 self.happened(Event::LeaderExited(status));
             }
             for received in signals {
                 self.received(received);
             }
+            self.look_after_terminal();
             self.look_after_hook();
             self.watch_for_idleness();
             let actions = self.machine.handle_timeout(Instant::now());
@@ -177,7 +183,8 @@ impl<'a> Supervisor<'a> {
     /// Waits until something may have happened.
     fn wait(&self) {
         let sample = self.machine.may_be_idle().then(|| Some(self.idle.as_ref()?.next_at()));
-        let until = [self.machine.poll_timeout(), self.job.poll_timeout(), sample.flatten()];
+        let (job, tty) = (self.job.poll_timeout(), self.tty.poll_timeout());
+        let until = [self.machine.poll_timeout(), job, tty, sample.flatten()];
         let until = until.into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
@@ -201,6 +208,7 @@ impl<'a> Supervisor<'a> {
         if self.plan.report.is_some() && self.received.len() < MOST_NOTED {
             self.received.push(received);
         }
+        self.note_key(received.signal, received.origin);
         self.happened(Event::Received(received.signal, received.origin));
     }
 
@@ -301,6 +309,7 @@ impl<'a> Supervisor<'a> {
 
     fn end(mut self) -> Record {
         let outcome = self.machine.outcome();
+        self.take_terminal_back(outcome.leader);
         let policy = &self.plan.policy;
         let ending_took = self.first_sent.map_or(Duration::ZERO, |at| at.elapsed());
         let elapsed = self.started.elapsed();

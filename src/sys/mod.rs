@@ -16,6 +16,7 @@ pub mod process;
 pub mod signals;
 pub mod spawn;
 pub mod stdio;
+pub mod terminal;
 pub mod wait;
 
 /// The first descriptor that is not stdin, stdout or stderr.

@@ -16,6 +16,11 @@ pub fn own_pid() -> pid_t {
     nix::unistd::getpid().as_raw()
 }
 
+/// Our parent's process id; 0 where it is outside our pid namespace.
+pub fn parent() -> pid_t {
+    nix::unistd::getppid().as_raw()
+}
+
 /// Our own process group id.
 pub fn own_group() -> pid_t {
     nix::unistd::getpgrp().as_raw()

@@ -40,6 +40,18 @@ pub fn has_live_child() -> bool {
     wait(libc::P_ALL, 0, libc::WSTOPPED | libc::WNOWAIT) != Err(Errno::ECHILD)
 }
 
+/// By which signal this child has been stopped since this was asked before, if it has.
+pub fn stop_of(child: pid_t) -> Option<Signal> {
+    // SAFETY: zero bytes are a valid siginfo_t; waitid leaves si_pid 0 where nobody was stopped.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WSTOPPED | libc::WNOHANG;
+    // SAFETY: the pointer is to a siginfo_t of ours.
+    retry(|| unsafe { libc::waitid(libc::P_PID, child as id_t, &raw mut info, flags) }).ok()?;
+    // SAFETY: waitid has filled in the fields of a child's siginfo_t, or left them zero.
+    let (pid, signal) = unsafe { (info.si_pid(), info.si_status()) };
+    (pid == child).then(|| Signal::from_number(signal))?
+}
+
 /// Looks whether this child has ended, without reaping it: its number stays its own.
 pub fn peek(child: pid_t) -> Result<Option<WaitStatus>, Errno> {
     Ok(wait(libc::P_PID, child, libc::WEXITED | libc::WNOWAIT)?.map(|ended| ended.status))

@@ -1,0 +1,131 @@
+//! Job control, done: the terminal is lent and taken back, and we stop with the command.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::termios::Termios;
+
+use super::Supervisor;
+use crate::job::Job;
+use crate::policy::Target;
+use crate::policy::job_control::{Control, JobControl, Place};
+use crate::signal::{Origin, Signal};
+use crate::status::WaitStatus;
+use crate::sys::process;
+use crate::sys::terminal::{self, Terminal};
+
+/// How often we look whether our group has come to the front while the command waits for that.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The terminal as far as the command has anything to do with it.
+#[derive(Debug)]
+pub(super) struct Tty {
+    control: JobControl,
+    /// Opened when it is needed first; `None` where there is none.
+    terminal: Option<Option<Terminal>>,
+    /// The modes before the terminal was lent for the first time.
+    modes: Option<Termios>,
+    look_at: Option<Instant>,
+}
+
+impl Tty {
+    pub(super) fn new(target: Target) -> Self {
+        let control = JobControl::new(target == Target::Leader);
+        Self { control, terminal: None, modes: None, look_at: None }
+    }
+
+    /// When to look at our place again.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    fn terminal(&mut self) -> Option<&Terminal> {
+        self.terminal.get_or_insert_with(|| Terminal::open().ok()).as_ref()
+    }
+
+    fn place(&mut self) -> Place {
+        match self.terminal().map(Terminal::foreground_group) {
+            Some(Ok(group)) if group == process::own_group() => Place::Front,
+            Some(Ok(_)) if terminal::parent_is_one_of_us() => Place::BackOfOurOwn,
+            Some(Ok(_)) => Place::Back,
+            Some(Err(_)) | None => Place::Nowhere,
+        }
+    }
+
+    fn perform(&mut self, control: Control, job: &mut Job) {
+        match control {
+            Control::Lend => {
+                let modes = self.terminal().and_then(|terminal| terminal.modes().ok());
+                self.modes = self.modes.take().or(modes);
+                // Where it cannot be lent the command stops again, and the limit ends it.
+                if let Some(terminal) = self.terminal() {
+                    let _ = terminal.set_foreground_group(job.group());
+                }
+                job.continue_group();
+            }
+            Control::TakeBack => {
+                if let Some(terminal) = self.terminal() {
+                    let _ = terminal.set_foreground_group(process::own_group());
+                }
+            }
+            Control::RestoreModes => {
+                if let Some(modes) = self.modes.take()
+                    && let Some(terminal) = self.terminal()
+                {
+                    let _ = terminal.set_modes(&modes);
+                }
+            }
+            Control::TellGroup(signal) => terminal::tell_own_group(signal),
+            Control::Suspend(signal) => terminal::stop_by(signal),
+            Control::Continue => job.continue_group(),
+        }
+    }
+}
+
+impl Supervisor<'_> {
+    /// Takes note of a signal that the terminal has sent to our group.
+    pub(super) fn note_key(&mut self, signal: Signal, origin: Origin) {
+        if signal == Signal::TSTP && origin == Origin::Kernel {
+            self.tty.control.told_to_stop();
+        }
+    }
+
+    /// Sees whether the command has been stopped, and whether our place has changed meanwhile.
+    pub(super) fn look_after_terminal(&mut self) {
+        if !self.machine.may_be_stopped() {
+            self.tty.look_at = None;
+            return;
+        }
+        if let Some(signal) = self.job.leader_stop() {
+            let place = self.tty.place();
+            let controls = self.tty.control.stopped(signal, place);
+            let suspends = controls.iter().any(|control| matches!(control, Control::Suspend(_)));
+            self.control(controls);
+            if suspends {
+                self.look_at_place();
+            }
+        } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
+            self.look_at_place();
+        }
+        let waits = self.tty.control.waits_for_terminal();
+        self.tty.look_at = waits.then(|| Instant::now() + LOOK);
+    }
+
+    fn look_at_place(&mut self) {
+        let place = self.tty.place();
+        let controls = self.tty.control.continued(place);
+        self.control(controls);
+    }
+
+    /// The command has ended, or been given up: the terminal is ours again.
+    pub(super) fn take_terminal_back(&mut self, status: Option<WaitStatus>) {
+        self.tty.look_at = None;
+        let controls = self.tty.control.ended(status);
+        self.control(controls);
+    }
+
+    fn control(&mut self, controls: Vec<Control>) {
+        for control in controls {
+            self.tty.perform(control, &mut self.job);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The controlling terminal: whose it is, its modes, and being stopped by it. See tty(4), tcsetpgrp(3)
+//! and termios(3).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use libc::{pid_t, sigset_t};
+use nix::errno::Errno;
+use nix::sys::termios::{self, SetArg, Termios};
+use nix::unistd::Pid;
+
+use super::process;
+use crate::signal::Signal;
+
+/// The controlling terminal of our session.
+#[derive(Debug)]
+pub struct Terminal(File);
+
+impl Terminal {
+    /// Opens it; fails where there is none.
+    pub fn open() -> io::Result<Self> {
+        // Whoever has hung up does not make us wait.
+        let flags = libc::O_NOCTTY | libc::O_NONBLOCK;
+        Ok(Self(OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/tty")?))
+    }
+
+    /// The foreground process group. A number that may be nobody's any more.
+    pub fn foreground_group(&self) -> Result<pid_t, Errno> {
+        nix::unistd::tcgetpgrp(&self.0).map(Pid::as_raw)
+    }
+
+    /// Makes a process group of our session the foreground one. TTOU, by which the terminal stops
+    /// who does so from the background, is blocked or ignored in us.
+    pub fn set_foreground_group(&self, group: pid_t) -> Result<(), Errno> {
+        nix::unistd::tcsetpgrp(&self.0, Pid::from_raw(group))
+    }
+
+    /// The modes: echo, lines or single keys, and so on.
+    pub fn modes(&self) -> Result<Termios, Errno> {
+        termios::tcgetattr(&self.0)
+    }
+
+    /// Sets the modes when what was written has been shown.
+    pub fn set_modes(&self, modes: &Termios) -> Result<(), Errno> {
+        termios::tcsetattr(&self.0, SetArg::TCSADRAIN, modes)
+    }
+}
+
+/// Whether our parent runs the same program as we do.
+pub fn parent_is_one_of_us() -> bool {
+    let identity = |path: &str| {
+        let file = std::fs::metadata(path).ok()?;
+        Some((file.dev(), file.ino()))
+    };
+    let parent = identity(&format!("/proc/{}/exe", process::parent()));
+    parent.is_some() && parent == identity("/proc/self/exe")
+}
+
+/// Sends a signal to our own process group, to us too.
+pub fn tell_own_group(signal: Signal) {
+    // SAFETY: the call takes numbers; 0 is our own group, which is there as long as we are.
+    unsafe { libc::kill(0, signal.number()) };
+}
+
+/// Stops ourselves by a signal that stops, and returns when we have been continued. Where nobody in
+/// our session could continue us, in an orphaned process group, the kernel does not stop us; and
+/// neither does a signal that was ignored when we were started.
+pub fn stop_by(signal: Signal) {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
+    // SAFETY: the set is initialised by sigemptyset; there is no other thread. The signal is pending
+    // when it is unblocked, and acts before that call returns.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal.number());
+        let mut before = MaybeUninit::<sigset_t>::uninit();
+        libc::raise(signal.number());
+        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), before.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+    }
+}
