@@ -4,6 +4,9 @@
 #[path = "../integration/harness.rs"]
 #[allow(dead_code, reason = "the end-to-end tests use the rest")]
 mod harness;
+mod peer;
+mod snapshot;
 
 mod maintenance;
 mod mirror;
+mod silent_peer;

@@ -2,39 +2,25 @@
 //! and never answers. git starts `git-remote-https`, which outlives a git that is killed alone.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 
 use crate::harness::{
     Running, can, children, grpkill_timeout, signal_process, start, state, wait_gone, wait_until,
 };
-
-/// A remote that accepts and says nothing, for as long as the test runs.
-fn dead_remote() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback interface");
-    let port = listener.local_addr().expect("it is bound").port();
-    thread::spawn(move || {
-        let mut connections = Vec::new();
-        for connection in listener.incoming() {
-            connections.push(connection);
-        }
-    });
-    port
-}
+use crate::peer::Silent;
 
 /// A repository whose remote is dead.
 struct Repository {
     directory: tempfile::TempDir,
-    port: u16,
+    remote: Silent,
 }
 
 impl Repository {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("there is room");
-        let repository = Self { directory, port: dead_remote() };
-        let url = format!("https://127.0.0.1:{}/x.git", repository.port);
+        let repository = Self { directory, remote: Silent::new() };
+        let url = format!("https://127.0.0.1:{}/x.git", repository.remote.port);
         repository.git(&["init", "--quiet", "--bare", "."]);
         repository.git(&["remote", "add", "--mirror=fetch", "origin", &url]);
         repository
@@ -121,7 +107,7 @@ fn nothing_is_left_of_a_dead_mirror_job() {
     }
     let helper = finished.stderr.lines().find(|line| line.contains("git-remote-http"));
     assert!(helper.is_some_and(|line| line.contains("└ ")), "{finished:?}");
-    let connection = format!(" → 127.0.0.1:{} ESTABLISHED", repository.port);
+    let connection = format!(" → 127.0.0.1:{} ESTABLISHED", repository.remote.port);
     assert!(finished.stderr.contains(&connection), "{connection:?} is not in {finished:?}");
 }
 
