@@ -9,4 +9,5 @@ mod snapshot;
 
 mod maintenance;
 mod mirror;
+mod prefork;
 mod silent_peer;

@@ -84,3 +84,8 @@ impl Ended {
         process.unwrap_or_else(|| panic!("{pid} is not in {self:?}"))
     }
 }
+
+/// The path of a program of the tests.
+pub fn script(name: &str) -> String {
+    format!("{}/tests/field/{name}", env!("CARGO_MANIFEST_DIR"))
+}
