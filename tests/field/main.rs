@@ -7,6 +7,7 @@ mod harness;
 mod peer;
 mod snapshot;
 
+mod crawler;
 mod maintenance;
 mod mirror;
 mod prefork;

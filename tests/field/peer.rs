@@ -1,6 +1,7 @@
 //! The other ends of connections.
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -32,4 +33,25 @@ impl Silent {
     pub fn wait_accepted(&self) {
         self.accepted.recv_timeout(WATCHDOG).expect("nobody connects");
     }
+}
+
+/// Starts a server that answers a request and closes the connection; `None` where it cannot have
+/// this address.
+pub fn page_server(address: &str) -> Option<SocketAddr> {
+    let listener = TcpListener::bind((address, 0)).ok()?;
+    let bound = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            answer(&connection.expect("a client connects"));
+        }
+    });
+    Some(bound)
+}
+
+/// The request is read to its end: to close before that would reset the connection.
+fn answer(mut connection: &TcpStream) {
+    let lines = BufReader::new(connection).lines();
+    let request = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
+    assert!(request.count() > 0, "a client has no request");
+    connection.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello\n").expect("the client reads");
 }

@@ -18,7 +18,7 @@ fn server(lock: &str) -> Command {
 }
 
 /// Whether a process waits on a futex, by the kernel's name for it or by the system call.
-fn waits_on_futex(pid: i32) -> bool {
+pub fn waits_on_futex(pid: i32) -> bool {
     let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let call = format!("{} ", libc::SYS_futex);
     state(pid) == Some('S')
