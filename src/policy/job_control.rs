@@ -119,12 +119,13 @@ impl JobControl {
     pub fn continued(&mut self, place: Place) -> Vec<Control> {
         match self.state {
             _ if self.shares_group => vec![Control::Continue],
-            State::Suspended { was_lent: true } if place == Place::Front => self.lend(),
+            State::Suspended { was_lent: true } | State::Wanted if place == Place::Front => {
+                self.lend()
+            }
             State::Suspended { .. } => {
                 self.state = State::Ours;
                 vec![Control::Continue]
             }
-            State::Wanted if place == Place::Front => self.lend(),
             _ => vec![],
         }
     }

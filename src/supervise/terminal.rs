@@ -1,5 +1,6 @@
 //! Job control, done: the terminal is lent and taken back, and we stop with the command.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use nix::sys::termios::Termios;
@@ -21,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Tty {
     control: JobControl,
     /// Opened when it is needed first; `None` where there is none.
-    terminal: Option<Option<Terminal>>,
+    terminal: OnceCell<Option<Terminal>>,
     /// The modes before the terminal was lent for the first time.
     modes: Option<Termios>,
     look_at: Option<Instant>,
@@ -30,7 +31,7 @@ pub(super) struct Tty {
 impl Tty {
     pub(super) fn new(target: Target) -> Self {
         let control = JobControl::new(target == Target::Leader);
-        Self { control, terminal: None, modes: None, look_at: None }
+        Self { control, terminal: OnceCell::new(), modes: None, look_at: None }
     }
 
     /// When to look at our place again.
@@ -38,11 +39,11 @@ impl Tty {
         self.look_at
     }
 
-    fn terminal(&mut self) -> Option<&Terminal> {
-        self.terminal.get_or_insert_with(|| Terminal::open().ok()).as_ref()
+    fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.get_or_init(|| Terminal::open().ok()).as_ref()
     }
 
-    fn place(&mut self) -> Place {
+    fn place(&self) -> Place {
         match self.terminal().map(Terminal::foreground_group) {
             Some(Ok(group)) if group == process::own_group() => Place::Front,
             Some(Ok(_)) if terminal::parent_is_one_of_us() => Place::BackOfOurOwn,
