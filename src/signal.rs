@@ -101,6 +101,11 @@ impl Signal {
         self.0
     }
 
+    /// What we have the kernel send us when our parent dies: one that nobody else is likely to send.
+    pub fn parent_death() -> Self {
+        Self(libc::SIGRTMAX() - 1)
+    }
+
     /// Every signal that can be sent, from 1 to `SIGRTMAX`.
     pub fn all() -> impl Iterator<Item = Self> {
         (1..=libc::SIGRTMAX()).map(Self)

@@ -70,6 +70,10 @@ struct Args {
     #[arg(short, long)]
     foreground: bool,
 
+    /// End COMMAND when our parent dies
+    #[arg(long)]
+    die_with_parent: bool,
+
     /// Return COMMAND's status even at the limit
     #[arg(short, long)]
     preserve_status: bool,

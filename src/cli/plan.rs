@@ -25,6 +25,8 @@ pub struct Plan {
     pub policy: Policy,
     /// What is run when time is up.
     pub hook: Option<OsString>,
+    /// Whether the job is ended when our parent dies.
+    pub die_with_parent: bool,
     /// Who may linger.
     pub allow: Allow,
     /// Whether those that linger are named.
@@ -88,6 +90,7 @@ impl Plan {
             command,
             policy,
             hook,
+            die_with_parent: typed.die_with_parent,
             allow: allow(&typed.allow)?,
             names_lingering: asked != Lingering::Ignore,
             report,

@@ -19,6 +19,7 @@ use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot
 use crate::report::text::{self, Wording};
 use crate::signal::Signal;
 use crate::status::WaitStatus;
+use crate::sys::parent::Parent;
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{Spawn, Stdio};
 use crate::sys::{self, process};
@@ -49,11 +50,23 @@ const MOST_NOTED: usize = 10_000;
 pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
     let failed = |doing| move |error: Errno| RunError::Start { doing, cause: error.into() };
     let inherited = Inherited::read().map_err(failed("read the signal mask"))?;
-    let inbox = Inbox::open(&inherited, plan.policy.ladder.first().signal)
-        .map_err(failed("receive signals"))?;
+    let mut wanted = vec![plan.policy.ladder.first().signal];
+    wanted.extend(plan.die_with_parent.then(Signal::parent_death));
+    let inbox = Inbox::open(&inherited, &wanted).map_err(failed("receive signals"))?;
+    let parent = plan.die_with_parent.then(watch_parent).transpose()?;
     sys::become_subreaper().map_err(failed("become a subreaper"))?;
     let (job, started) = start(plan, &inherited)?;
-    Supervisor::new(plan, console, job, started, &inherited, &inbox).run()
+    Supervisor::new(plan, console, job, started, &inherited, &inbox, parent).run()
+}
+
+fn watch_parent() -> Result<Parent, RunError> {
+    let doing = "die with our parent";
+    let failed = |cause| RunError::Start { doing, cause };
+    let parent = Parent::watch(Signal::parent_death()).map_err(|error| failed(error.into()))?;
+    if parent.was_gone() {
+        return Err(failed(std::io::Error::other("it has gone")));
+    }
+    Ok(parent)
 }
 
 fn start(plan: &Plan, inherited: &Inherited) -> Result<(Job, Instant), RunError> {
@@ -80,6 +93,7 @@ struct Supervisor<'a> {
     console: &'a Console,
     inherited: &'a Inherited,
     inbox: &'a Inbox,
+    parent: Option<Parent>,
     job: Job,
     machine: Machine<'a>,
     started: Instant,
@@ -119,12 +133,14 @@ impl<'a> Supervisor<'a> {
         started: Instant,
         inherited: &'a Inherited,
         inbox: &'a Inbox,
+        parent: Option<Parent>,
     ) -> Self {
         Self {
             plan,
             console,
             inherited,
             inbox,
+            parent,
             job,
             machine: Machine::new(&plan.policy, started),
             started,
@@ -196,7 +212,16 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn received(&mut self, received: Received) {
+    fn received(&mut self, mut received: Received) {
+        if received.signal == Signal::parent_death()
+            && let Some(parent) = self.parent.filter(|parent| parent.is(received.pid))
+        {
+            if !parent.has_gone() {
+                // A thread of it has ended.
+                return;
+            }
+            received.signal = Signal::TERM;
+        }
         // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours.
         if received.signal == Signal::CHLD || received.pid == process::own_pid() {
             return;

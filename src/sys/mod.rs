@@ -12,6 +12,7 @@ use crate::signal::Signal;
 
 pub mod append;
 pub mod helper;
+pub mod parent;
 pub mod process;
 pub mod signals;
 pub mod spawn;

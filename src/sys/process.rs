@@ -62,10 +62,11 @@ pub fn group_of(child: pid_t) -> Result<pid_t, Errno> {
     retry(|| unsafe { libc::getpgid(child) })
 }
 
-/// The session of a child of ours that has not been reaped.
-pub fn session_of(child: pid_t) -> Result<pid_t, Errno> {
+/// The session of a process that is known to be there: our parent, or a child of ours that has not
+/// been reaped.
+pub fn session_of(pid: pid_t) -> Result<pid_t, Errno> {
     // SAFETY: the call takes and returns numbers.
-    retry(|| unsafe { libc::getsid(child) })
+    retry(|| unsafe { libc::getsid(pid) })
 }
 
 /// Sends a signal to a process by number. The caller shows that the number cannot have been

@@ -88,12 +88,12 @@ pub struct Inbox(SignalFd);
 
 impl Inbox {
     /// Blocks every signal but those that were ignored, and opens the descriptor that they are
-    /// read from. `wanted` is taken although it may have been ignored, and so is SIGCHLD, which
-    /// gets its default action: while it is ignored, no child leaves a status.
-    pub fn open(inherited: &Inherited, wanted: Signal) -> Result<Self, Errno> {
+    /// read from. The `wanted` ones are taken although they may have been ignored, and so is
+    /// SIGCHLD, which gets its default action: while it is ignored, no child leaves a status.
+    pub fn open(inherited: &Inherited, wanted: &[Signal]) -> Result<Self, Errno> {
         let mut set = *SigSet::all().as_ref();
         for signal in &inherited.ignored {
-            if *signal != wanted && *signal != Signal::CHLD {
+            if !wanted.contains(signal) && *signal != Signal::CHLD {
                 // SAFETY: the set is initialised.
                 unsafe { libc::sigdelset(&raw mut set, signal.number()) };
             }
