@@ -253,7 +253,7 @@ impl Job {
         let found_all = Instant::now() < until_found;
         let alive: Vec<&Stat> = seen.iter().filter(|stat| stat.is_alive()).collect();
         let left = until.saturating_duration_since(Instant::now());
-        let patience = Patience { each: left.min(LOOKING / 3), all: left };
+        let patience = Patience { each: left.min(LOOKING / 2), all: left };
         let (processes, complete) = self.census.describe(&alive, patience);
         Snapshot { processes, complete: complete && found_all && self.can_see() }
     }
