@@ -34,3 +34,34 @@ fn the_job_is_ended_whatever_fails() {
         assert!(finished.stderr.contains(expected), "{fault}: {finished:?}");
     }
 }
+
+/// What fails once the command runs, when a helper is to be started or to be heard, and what is said
+/// of a process whose command line could then not be read.
+const HELPER_FAULTS: &[&str] = &[
+    "clone:error=EAGAIN:when=2+",
+    "pipe2:error=EMFILE:when=2+",
+    "readlink:error=EACCES",
+    "getdents64:error=EIO",
+    "pidfd_open:error=EMFILE",
+];
+
+/// A doubt about a name neither saves the job nor hits who may be allowed.
+#[test]
+fn what_cannot_be_looked_at_is_ended_or_named_all_the_same() {
+    if !has_program("strace") {
+        return;
+    }
+    let script = "trap '' TERM; setsid sleep 1000 & sleep 1000";
+    for fault in HELPER_FAULTS {
+        let mut command = Command::new("strace");
+        command.args(["-qq", "-o", "/dev/null", "-e", &format!("inject={fault}")]);
+        command.args([PROGRAM, "--lingering=kill", "-k", "0.2", "0.3", "sh", "-c", script]);
+        let finished = run(&mut command);
+        assert_eq!(finished.code, 137, "{fault}: {finished:?}");
+        assert!(
+            finished.stderr.contains(" sleep") || finished.stderr.contains("[sleep]"),
+            "{finished:?}"
+        );
+        assert!(finished.stderr.contains("ended by TERM, KILL in"), "{fault}: {finished:?}");
+    }
+}
