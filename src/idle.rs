@@ -43,6 +43,11 @@ impl IdleWatch {
         }
     }
 
+    /// Begins anew: we have been stopped with the command, and it had no time to do anything.
+    pub fn restart(&mut self, now: Instant) {
+        *self = Self::new(self.limit, now);
+    }
+
     /// When the next sample is to be taken.
     pub fn next_at(&self) -> Instant {
         self.next_at
@@ -92,6 +97,16 @@ mod tests {
         assert_eq!(idle_after(&[]), 8);
         assert_eq!(idle_after(&[1]), 9);
         assert_eq!(idle_after(&[1, 8, 15]), 23);
+    }
+
+    #[test]
+    fn who_was_stopped_has_the_whole_time_again() {
+        let began = Instant::now();
+        let mut watch = IdleWatch::new(LIMIT, began);
+        assert!(!watch.is_idle(began + 7 * SECOND, Sample::default(), false));
+        watch.restart(began + 100 * SECOND);
+        assert!(!watch.is_idle(began + 107 * SECOND, Sample::default(), false));
+        assert!(watch.is_idle(began + 108 * SECOND, Sample::default(), false));
     }
 
     #[test]

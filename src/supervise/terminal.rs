@@ -102,6 +102,9 @@ impl Supervisor<'_> {
             let suspends = controls.iter().any(|control| matches!(control, Control::Suspend(_)));
             self.control(controls);
             if suspends {
+                if let Some(idle) = &mut self.idle {
+                    idle.restart(Instant::now());
+                }
                 self.look_at_place();
             }
         } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
