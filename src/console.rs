@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::report::processes::Palette;
+use crate::report::processes::{Style, WIDTH};
 use crate::sys::stdio;
 
 /// How long a reader of standard error may keep us waiting, once; then we say no more. A reader
@@ -88,9 +88,10 @@ impl Console {
         }
     }
 
-    /// The colours for what is said in more than one.
-    pub fn palette(&self) -> Palette {
-        Palette { colors: self.color.is_wanted() }
+    /// How to show what takes more than one line.
+    pub fn style(&self) -> Style {
+        let width = stdio::stderr_width().filter(|width| *width >= WIDTH);
+        Style { colors: self.color.is_wanted(), width: width.unwrap_or(WIDTH) }
     }
 
     /// Writes what is not said in our name, whatever the verbosity.

@@ -11,8 +11,9 @@ use crate::status::{WaitStatus, code_of};
 use crate::sys::signals::Inherited;
 use crate::sys::spawn::{Leader, Spawn, SpawnError, Stdio};
 
-/// How many process ids the hook is told: an environment has only so much room.
-const MOST_PIDS: usize = 10_000;
+/// How long the list of process ids may be that the hook is told, in bytes: a variable of the
+/// environment has 128 KiB.
+const ROOM_FOR_PIDS: usize = 120 * 1024;
 
 /// A hook that runs. Its group is killed when it is dropped.
 #[derive(Debug)]
@@ -31,12 +32,21 @@ impl Hook {
         job: &[Pid],
         inherited: &Inherited,
     ) -> Result<Self, SpawnError> {
-        let pids: Vec<String> = job.iter().take(MOST_PIDS).map(Pid::to_string).collect();
+        let mut pids = String::new();
+        for pid in job.iter().map(Pid::to_string) {
+            if pids.len() + pid.len() >= ROOM_FOR_PIDS {
+                break;
+            }
+            if !pids.is_empty() {
+                pids.push(' ');
+            }
+            pids.push_str(&pid);
+        }
         let outcome = if cause == Cause::Idle { "idle" } else { "timed-out" };
         let variables = [
             ("GRPKILL_PID", leader.to_string()),
             ("GRPKILL_PGID", group.to_string()),
-            ("GRPKILL_PIDS", pids.join(" ")),
+            ("GRPKILL_PIDS", pids),
             ("GRPKILL_OUTCOME", outcome.to_owned()),
         ];
         let shell = Spawn {
@@ -70,8 +80,9 @@ impl Hook {
         Ok(HookRecord { status: Some(status.code()), elapsed: started.elapsed(), timed_out: false })
     }
 
-    /// Kills it with its group.
-    pub fn kill(self) -> HookRecord {
+    /// Kills it with its group. As long as it is kept, and not reaped, its number stays its own.
+    pub fn kill(&self) -> HookRecord {
+        let _ = self.shell.signal_group(Signal::KILL);
         let status = Some(code_of(Signal::KILL));
         HookRecord { status, elapsed: self.started.elapsed(), timed_out: true }
     }

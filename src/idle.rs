@@ -54,11 +54,15 @@ impl IdleWatch {
     }
 
     /// Takes a sample, and whether a process has ended unseen since the last one. Returns whether
-    /// the tree has done nothing for the whole limit.
-    pub fn is_idle(&mut self, now: Instant, sample: Sample, reaped: bool) -> bool {
+    /// the tree has done nothing for the whole limit. Where nothing could be seen that is not known.
+    pub fn is_idle(&mut self, now: Instant, sample: Option<Sample>, reaped: bool) -> bool {
+        self.next_at = now + self.interval;
+        let Some(sample) = sample else {
+            self.active_at = now;
+            return false;
+        };
         let difference = sample.since(&self.last);
         self.last = sample;
-        self.next_at = now + self.interval;
         if difference.active || reaped {
             self.active_at = now;
         }
@@ -68,7 +72,7 @@ impl IdleWatch {
             self.ran.pop_front();
         }
         let ran: Duration = self.ran.iter().map(|(_, cpu)| *cpu).sum();
-        now.duration_since(self.active_at) >= self.limit && ran < self.limit / BUSY
+        now.duration_since(self.active_at) >= self.limit && ran.saturating_mul(BUSY) < self.limit
     }
 }
 
@@ -87,7 +91,7 @@ mod tests {
         (1..100)
             .find(|second| {
                 let reaped = active.contains(second);
-                watch.is_idle(began + SECOND * *second, Sample::default(), reaped)
+                watch.is_idle(began + SECOND * *second, Some(Sample::default()), reaped)
             })
             .expect("it ends at some time")
     }
@@ -103,10 +107,24 @@ mod tests {
     fn who_was_stopped_has_the_whole_time_again() {
         let began = Instant::now();
         let mut watch = IdleWatch::new(LIMIT, began);
-        assert!(!watch.is_idle(began + 7 * SECOND, Sample::default(), false));
+        assert!(!watch.is_idle(began + 7 * SECOND, Some(Sample::default()), false));
         watch.restart(began + 100 * SECOND);
-        assert!(!watch.is_idle(began + 107 * SECOND, Sample::default(), false));
-        assert!(watch.is_idle(began + 108 * SECOND, Sample::default(), false));
+        assert!(!watch.is_idle(began + 107 * SECOND, Some(Sample::default()), false));
+        assert!(watch.is_idle(began + 108 * SECOND, Some(Sample::default()), false));
+    }
+
+    #[test]
+    fn what_could_not_be_seen_is_not_idle() {
+        let began = Instant::now();
+        let mut watch = IdleWatch::new(LIMIT, began);
+        assert!((1..50).all(|second| !watch.is_idle(began + second * SECOND, None, false)));
+    }
+
+    #[test]
+    fn the_shortest_limit_is_one_too() {
+        let began = Instant::now();
+        let mut watch = IdleWatch::new(Duration::from_nanos(1), began);
+        assert!(watch.is_idle(began + SECOND, Some(Sample::default()), false));
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
         console.notice(&line);
     }
     if plan.names_lingering
-        && let Some(lines) = text::lingering(&plan.command, record, console.palette())
+        && let Some(lines) = text::lingering(&plan.command, record, console.style())
     {
         console.notice(&lines);
     }

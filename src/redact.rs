@@ -23,7 +23,12 @@ pub fn redact(word: &OsStr) -> Cow<'_, OsStr> {
     while let Some(start) = find(rest, SCHEME_END) {
         let (before, after) = rest.split_at(start + SCHEME_END.len());
         let ends = |byte: &u8| byte.is_ascii_whitespace() || b"/?#".contains(byte);
-        let authority = &after[..after.iter().position(ends).unwrap_or(after.len())];
+        let mut authority = &after[..after.iter().position(ends).unwrap_or(after.len())];
+        if !authority.contains(&b'@') && begins_a_password(authority) {
+            // It goes on behind what ends a host.
+            let space = after.iter().position(u8::is_ascii_whitespace);
+            authority = &after[..space.unwrap_or(after.len())];
+        }
         shown.extend_from_slice(before);
         rest = after;
         if let Some(at) = authority.iter().rposition(|byte| *byte == b'@') {
@@ -39,6 +44,13 @@ pub fn redact(word: &OsStr) -> Cow<'_, OsStr> {
     }
     shown.extend_from_slice(rest);
     Cow::Owned(OsString::from_vec(shown))
+}
+
+/// Whether this is `user:pass`, cut off in the midst of a password, and no `host:port`.
+fn begins_a_password(authority: &[u8]) -> bool {
+    let colon = authority.iter().position(|byte| *byte == b':');
+    let is_address = authority.starts_with(b"[");
+    !is_address && colon.is_some_and(|at| !authority[at + 1..].iter().all(u8::is_ascii_digit))
 }
 
 /// The same for the words of a command line that are text.
@@ -64,6 +76,10 @@ mod tests {
             ("https://me:p'a\\s\"s@example.org", "https://***@example.org"),
             ("--url=ftp://a:b@h/ http://c:d@i", "--url=ftp://***@h/ http://***@i"),
             ("curl 'https://a:b@c' | sh", "curl 'https://***@c' | sh"),
+            ("https://me:s3c/r?e#t@example.org/x", "https://***@example.org/x"),
+            ("https://example.org:8080/a@b", "https://example.org:8080/a@b"),
+            ("https://[::1]/a@b", "https://[::1]/a@b"),
+            ("https://me:secret/no-host", "https://me:secret/no-host"),
             ("ssh://git@example.org/x.git", "ssh://git@example.org/x.git"),
             ("https://example.org/a@b:c", "https://example.org/a@b:c"),
             ("://", "://"),

@@ -45,6 +45,10 @@ impl<'a> ReportFile<'a> {
             Err(_) => append(),
         };
         if let Some(error) = error {
+            if self.name == "-" {
+                // A part of the line may stand there.
+                console.write(b"\n");
+            }
             let (name, reason) = (show_word(self.name), sys::reason(error));
             console.error(&format!("cannot write the report to {name}: {reason}"));
         }

@@ -53,7 +53,7 @@ const TURN: Duration = Duration::from_millis(5);
 const LOOKS: usize = 3;
 
 /// How long a snapshot may take: it stands between the limit and the first signal.
-const LOOKING: Duration = Duration::from_millis(250);
+const LOOKING: Duration = Duration::from_millis(200);
 
 /// The processes that a run has started.
 #[derive(Debug)]
@@ -245,7 +245,7 @@ impl Job {
         self.census.select(Target::Job, &seen).members.iter().map(|stat| stat.pid).collect()
     }
 
-    /// The whole tree as it is now. It takes no longer than [`LOOKING`], whatever the tree does.
+    /// The whole tree as it is now. It takes little more than [`LOOKING`], whatever the tree does.
     pub fn snapshot(&self) -> Snapshot {
         let begun = Instant::now();
         let (until_found, until) = (begun + LOOKING / 2, begun + LOOKING);
@@ -258,12 +258,20 @@ impl Job {
         Snapshot { processes, complete: complete && found_all && self.can_see() }
     }
 
-    /// What the tree has done by now, and whether something of it has ended and been reaped since
-    /// this was asked before.
-    pub fn sample(&mut self) -> (Sample, bool) {
-        let seen = self.census.descendants().unwrap_or_default();
-        let sample = self.census.proc().map(|proc| proc.sample(&seen, process::clock_tick()));
-        (sample.unwrap_or_default(), std::mem::take(&mut self.has_reaped))
+    /// What the tree has done by now; `None` where that cannot be told.
+    pub fn sample(&self) -> Option<Sample> {
+        let seen = self.census.descendants()?;
+        // Where even the command is not to be seen, the look has failed.
+        let leader_lives = self.leader_status.is_none();
+        if leader_lives && !seen.iter().any(|stat| stat.pid == self.leader_pid) {
+            return None;
+        }
+        Some(self.census.proc()?.sample(&seen, process::clock_tick()))
+    }
+
+    /// Whether something of the tree has ended and been reaped since this was asked before.
+    pub fn take_reaped(&mut self) -> bool {
+        std::mem::take(&mut self.has_reaped)
     }
 
     /// From now on this child of ours, with its group, is not of the job; or nobody is excepted.

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-use super::stat::Stat;
+use super::stat::{Identity, Stat};
 use super::{Pid, Proc, status_field};
 
 /// What processes had done by one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Sample(HashMap<(Pid, u64), Work>);
+pub struct Sample(HashMap<Identity, Work>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Work {
@@ -55,14 +55,20 @@ impl Proc {
     /// What these processes, those of them that are alive, have done by now. `tick` is the unit of
     /// [`Stat::cpu_ticks`].
     pub fn sample(&self, processes: &[Stat], tick: Duration) -> Sample {
+        // One of us further down reads all the time to see whether others do.
+        let own_name = self.stat_at("self").map(|stat| stat.name);
         let alive = processes.iter().filter(|stat| stat.is_alive());
-        Sample(alive.map(|stat| ((stat.pid, stat.start), self.work(stat, tick))).collect())
+        let work = |stat: &Stat| {
+            let reads = own_name.as_ref() != Some(&stat.name);
+            (stat.identity(), self.work(stat, tick, reads))
+        };
+        Sample(alive.map(work).collect())
     }
 
-    fn work(&self, stat: &Stat, tick: Duration) -> Work {
+    fn work(&self, stat: &Stat, tick: Duration, reads: bool) -> Work {
         let ticks = Duration::from_nanos((tick.as_nanos() as u64).saturating_mul(stat.cpu_ticks));
         Work {
-            io: self.bytes_moved(stat.pid),
+            io: reads.then(|| self.bytes_moved(stat.pid)).flatten(),
             child_faults: stat.child_faults,
             cpu: self.time_run(stat).unwrap_or(ticks),
         }
@@ -147,6 +153,18 @@ mod tests {
         );
         // One that has become a zombie has ended.
         assert!(sample(&quiet, &[Stat { state: 'Z', ..seven }]).since(&before).active);
+    }
+
+    #[test]
+    fn one_of_us_may_read_as_much_as_it_likes() {
+        let stats = [stat(7, 'S', 1, 0)];
+        let line = |name: &str| format!("1 ({name}) S 0 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 1 0");
+        let own = |name: &str, bytes| machine(bytes, 0).with("self/stat", line(name).as_bytes());
+        for (name, active) in [("p", false), ("q", true)] {
+            let (before, after) = (own(name, 10), own(name, 11));
+            let difference = sample(&after, &stats).since(&sample(&before, &stats));
+            assert_eq!(difference.active, active);
+        }
     }
 
     #[test]

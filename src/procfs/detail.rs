@@ -24,7 +24,7 @@ const MOST_OF_A_COMMAND: usize = 128 * 1024;
 const KEPT_OF_A_COMMAND: usize = 4096;
 
 /// How many descriptors of a process are looked at.
-const MOST_DESCRIPTORS: usize = 20_000;
+const MOST_DESCRIPTORS: usize = 8192;
 
 /// What a process is doing, and with what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

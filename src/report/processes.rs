@@ -16,8 +16,8 @@ use crate::record::{Place, Process};
 /// How many processes a list shows.
 pub const MOST_SHOWN: usize = 20;
 
-/// How wide a line may be.
-const WIDTH: usize = 80;
+/// How wide a line may be where there is no terminal to tell.
+pub const WIDTH: usize = 80;
 
 /// How deep the tree is drawn; what is deeper stands there too.
 const DEEPEST: usize = 10;
@@ -28,14 +28,16 @@ const MOST_SOCKETS: usize = 4;
 /// What comes before the command: pid, state and age.
 const COLUMNS: usize = 28;
 
-/// Colours, or none.
+/// How a list is shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Palette {
-    /// Whether there are any.
+pub struct Style {
+    /// Whether there are colours.
     pub colors: bool,
+    /// How wide a line may be.
+    pub width: usize,
 }
 
-impl Palette {
+impl Style {
     /// What is there for orientation only.
     fn faint(self, text: &str) -> String {
         self.paint(text, "2")
@@ -77,8 +79,8 @@ impl Note {
     }
 
     /// The note in its colour.
-    pub fn paint(&self, palette: Palette) -> String {
-        if self.is_strong { palette.strong(&self.text) } else { palette.faint(&self.text) }
+    pub fn paint(&self, style: Style) -> String {
+        if self.is_strong { style.strong(&self.text) } else { style.faint(&self.text) }
     }
 
     fn width(&self) -> usize {
@@ -87,11 +89,11 @@ impl Note {
 }
 
 /// A heading, a line for each process with its notes beside it or below, and how many are left out.
-pub fn list(processes: &[Process], view: View, palette: Palette) -> String {
+pub fn list(processes: &[Process], view: View, style: Style) -> String {
     let heading = format!("{:>9} {:<6}{:>11} COMMAND", "PID", "STATE", "AGE");
-    let mut lines = vec![palette.faint(&heading)];
+    let mut lines = vec![style.faint(&heading)];
     for (depth, process) in tree(processes).into_iter().take(MOST_SHOWN) {
-        lines.extend(entry(depth, process, view, palette));
+        lines.extend(entry(depth, process, view, style));
     }
     lines.extend(and_more(processes.len()).map(|line| format!("{:COLUMNS$}{line}", "")));
     lines.join("\n")
@@ -102,7 +104,7 @@ pub fn and_more(count: usize) -> Option<String> {
     (count > MOST_SHOWN).then(|| format!("and {} more", count - MOST_SHOWN))
 }
 
-fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<String> {
+fn entry(depth: usize, process: &Process, view: View, style: Style) -> Vec<String> {
     let Process { stat, age, .. } = process;
     let branch = match depth.min(DEEPEST) {
         0 => String::new(),
@@ -110,20 +112,23 @@ fn entry(depth: usize, process: &Process, view: View, palette: Palette) -> Vec<S
     };
     let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, shown_age(*age));
     let indent = COLUMNS + branch.chars().count();
-    let command = cut(&show_line(&without_directories(command_words(process))), WIDTH - indent);
+    let command = cut(
+        &show_line(&without_directories(command_words(process))),
+        style.width.saturating_sub(indent).max(1),
+    );
     let mut width = indent + command.chars().count();
     let mut lines = vec![format!("{columns}{branch}{command}")];
     let mut separator = "   ";
     for note in notes(process, view) {
         let line = lines.last_mut().expect("the command's line is there");
-        if width + separator.chars().count() + note.width() <= WIDTH {
+        if width + separator.chars().count() + note.width() <= style.width {
             line.push_str(separator);
-            line.push_str(&note.paint(palette));
+            line.push_str(&note.paint(style));
             width += separator.chars().count() + note.width();
         } else {
             // An address is worth more than its alignment.
-            let indent = indent.min(WIDTH.saturating_sub(note.width()));
-            lines.push(format!("{:indent$}{}", "", note.paint(palette)));
+            let indent = indent.min(style.width.saturating_sub(note.width()));
+            lines.push(format!("{:indent$}{}", "", note.paint(style)));
             width = indent + note.width();
         }
         separator = " · ";
@@ -267,7 +272,7 @@ mod tests {
         }
     }
 
-    const PLAIN: Palette = Palette { colors: false };
+    const PLAIN: Style = Style { colors: false, width: WIDTH };
 
     #[test]
     fn a_tree_is_drawn() {
@@ -358,7 +363,7 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_colours() {
         let processes = [process(10, 1, "a"), process(11, 10, "b")];
-        let shown = list(&processes, View::Lingering, Palette { colors: true });
+        let shown = list(&processes, View::Lingering, Style { colors: true, width: WIDTH });
         assert!(shown.contains("\x1b[2m"));
         let plain = shown.replace("\x1b[2m", "").replace("\x1b[33m", "").replace("\x1b[0m", "");
         assert_eq!(plain, list(&processes, View::Lingering, PLAIN));

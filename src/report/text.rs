@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::processes::{self, Palette, View};
+use super::processes::{self, Style, View};
 use super::words::{COMMAND_WIDTH, cut, printable, show_command, show_line, show_word};
 use crate::duration::{show_exact, show_measured};
 use crate::policy::{AFTER_KILL, Cause, Policy};
@@ -14,16 +14,14 @@ use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 
 /// Why the job is being ended, and what is running.
-pub fn snapshot(
-    command: &[OsString],
-    reason: &str,
-    snapshot: &Snapshot,
-    palette: Palette,
-) -> String {
+pub fn snapshot(command: &[OsString], reason: &str, snapshot: &Snapshot, style: Style) -> String {
     let mut lines = format!("{}: {reason}", show_command(command));
     if !snapshot.processes.is_empty() {
         lines.push('\n');
-        lines.push_str(&processes::list(&snapshot.processes, View::Running, palette));
+        lines.push_str(&processes::list(&snapshot.processes, View::Running, style));
+    }
+    if !snapshot.complete {
+        lines.push_str("\n          not all of it could be read in time");
     }
     lines
 }
@@ -119,7 +117,7 @@ pub fn hook_error(command: &OsStr, error: &str) -> String {
 }
 
 /// What the command has left, and what became of that: one line for one process, a list for more.
-pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Option<String> {
+pub fn lingering(command: &[OsString], record: &Record, style: Style) -> Option<String> {
     let Record { outcome, lingering, left_unseen, ladder, ending_took, .. } = record;
     let command = show_command(command);
     let mut end = String::new();
@@ -135,7 +133,7 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
             let line = cut(&show_line(&processes::command_words(one)), COMMAND_WIDTH);
             let Process { stat, age, .. } = one;
             let notes = processes::notes(one, View::Lingering);
-            let notes: Vec<String> = notes.iter().map(|note| note.paint(palette)).collect();
+            let notes: Vec<String> = notes.iter().map(|note| note.paint(style)).collect();
             let notes = notes.join(", ");
             let (pid, state, age) = (stat.pid, stat.state, processes::shown_age(*age));
             Some(format!(
@@ -144,7 +142,7 @@ pub fn lingering(command: &[OsString], record: &Record, palette: Palette) -> Opt
         }
         several => {
             let count = several.len();
-            let list = processes::list(several, View::Lingering, palette);
+            let list = processes::list(several, View::Lingering, style);
             Some(format!("{command}: left {count} processes{end}\n{list}"))
         }
     }

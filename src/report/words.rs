@@ -52,9 +52,11 @@ pub fn printable(text: &OsStr) -> String {
 /// Whether a character neither moves a terminal's cursor, nor reorders or hides text, nor is taken
 /// for the end of a line.
 pub fn is_printable(character: char) -> bool {
-    let reorders = matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    !character.is_control() && !reorders
+    let deceives = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}');
+    !character.is_control() && !deceives
 }
 
 fn quote(word: &str) -> String {

@@ -106,10 +106,13 @@ struct Supervisor<'a> {
     idle: Option<IdleWatch>,
     snapshot: Option<Snapshot>,
     hook: Option<Hook>,
+    killed_hook: Option<Hook>,
     hook_record: Option<HookRecord>,
     lingering: Vec<Process>,
     left: Vec<Process>,
     left_unseen: bool,
+    /// It has been said that nobody can be watched.
+    blind: bool,
     finished: bool,
     /// What is to be said when there is time for it: a reader could keep us waiting.
     to_say: Vec<Saying>,
@@ -119,8 +122,8 @@ struct Supervisor<'a> {
 enum Saying {
     /// For `--verbose`.
     Detail(String),
-    /// For everybody but `--quiet`.
-    Notice(String),
+    /// Why time is up, and what was running then. It is put into words when the signal has gone.
+    Snapshot(String),
     /// For everybody.
     Error(String),
 }
@@ -153,10 +156,12 @@ impl<'a> Supervisor<'a> {
             idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
             snapshot: None,
             hook: None,
+            killed_hook: None,
             hook_record: None,
             lingering: Vec::new(),
             left: Vec::new(),
             left_unseen: false,
+            blind: false,
             finished: false,
             to_say: Vec::new(),
         }
@@ -230,7 +235,7 @@ impl<'a> Supervisor<'a> {
             let sender = self.job.name_of(received.pid);
             self.to_say.push(Saying::Detail(text::received(&received, sender.as_deref())));
         }
-        if self.plan.report.is_some() && self.received.len() < MOST_NOTED {
+        if self.is_noted(received.signal, self.received.len()) {
             self.received.push(received);
         }
         self.note_key(received.signal, received.origin);
@@ -295,17 +300,31 @@ impl<'a> Supervisor<'a> {
             if self.console.is_verbose() && self.plan.wording == Wording::Own {
                 self.to_say.push(Saying::Detail(text::sent(&sent)));
             }
-            if self.plan.report.is_some() && self.sent.len() < MOST_NOTED {
+            if self.is_noted(sent.signal, self.sent.len()) {
                 self.sent.push(sent);
             }
         }
+    }
+
+    /// Whether a signal goes into the report, which has so many: those that end the job go before.
+    fn is_noted(&self, signal: Signal, already: usize) -> bool {
+        let ends = self.plan.policy.is_of_ladder(signal);
+        let most = if ends { 2 * MOST_NOTED } else { MOST_NOTED };
+        self.plan.report.is_some() && already < most
     }
 
     fn say(&mut self) {
         for saying in self.to_say.drain(..) {
             match saying {
                 Saying::Detail(line) => self.console.detail(&line),
-                Saying::Notice(lines) => self.console.notice(&lines),
+                Saying::Snapshot(reason) => {
+                    let snapshot = self.snapshot.as_ref();
+                    let style = self.console.style();
+                    let lines = snapshot.map(|snapshot| {
+                        text::snapshot(&self.plan.command, &reason, snapshot, style)
+                    });
+                    self.console.notice(&lines.unwrap_or_default());
+                }
                 Saying::Error(line) => self.console.error(&line),
             }
         }
@@ -335,6 +354,7 @@ impl<'a> Supervisor<'a> {
     fn end(mut self) -> Record {
         let outcome = self.machine.outcome();
         self.take_terminal_back(outcome.leader);
+        self.bury_hook();
         let policy = &self.plan.policy;
         let ending_took = self.first_sent.map_or(Duration::ZERO, |at| at.elapsed());
         let elapsed = self.started.elapsed();

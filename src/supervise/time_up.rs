@@ -9,9 +9,12 @@ use crate::policy::{Cause, Event};
 use crate::record::HookRecord;
 use crate::report::text::{self, Wording};
 
+/// What the user must know where nobody can be watched.
+const IDLE_BLIND: &str = "cannot read /proc: --idle cannot tell whether anything happens";
+
 impl Supervisor<'_> {
     pub(super) fn take_snapshot(&mut self) {
-        let snapshot = self.job.snapshot();
+        self.snapshot = Some(self.job.snapshot());
         if self.plan.wording == Wording::Own
             && let Some(cause) = self.machine.outcome().cause
         {
@@ -19,11 +22,8 @@ impl Supervisor<'_> {
             if self.machine.outcome().after_exit {
                 reason.insert_str(0, "has ended; what it left ");
             }
-            let palette = self.console.palette();
-            let lines = text::snapshot(&self.plan.command, &reason, &snapshot, palette);
-            self.to_say.push(Saying::Notice(lines));
+            self.to_say.push(Saying::Snapshot(reason));
         }
-        self.snapshot = Some(snapshot);
     }
 
     pub(super) fn run_hook(&mut self, cause: Cause) {
@@ -59,16 +59,23 @@ impl Supervisor<'_> {
         if let Some(hook) = self.hook.take() {
             let record = hook.kill();
             self.note_hook(record);
+            self.killed_hook = Some(hook);
         }
     }
 
+    /// What there still is of a killed hook is none of the job's, up to the end.
+    pub(super) fn bury_hook(&mut self) {
+        drop(self.killed_hook.take());
+        self.job.except_hook(None);
+    }
+
     fn hook_ended(&mut self, record: HookRecord) {
+        self.job.except_hook(None);
         self.note_hook(record);
         self.happened(Event::HookEnded);
     }
 
     fn note_hook(&mut self, record: HookRecord) {
-        self.job.except_hook(None);
         self.hook_record = Some(record);
         if let Some(command) = &self.plan.hook
             && let Some(line) = text::hook(command, &record)
@@ -84,7 +91,11 @@ impl Supervisor<'_> {
         if !self.machine.may_be_idle() {
             return;
         }
-        let (sample, reaped) = self.job.sample();
+        let (sample, reaped) = (self.job.sample(), self.job.take_reaped());
+        if sample.is_none() && !self.job.can_see() && !self.blind {
+            self.blind = true;
+            self.to_say.push(Saying::Error(IDLE_BLIND.to_owned()));
+        }
         if watch.is_idle(now, sample, reaped) {
             self.happened(Event::Idle);
         }

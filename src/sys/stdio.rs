@@ -35,6 +35,15 @@ pub fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
+/// How many columns the terminal has that standard error is.
+pub fn stderr_width() -> Option<usize> {
+    // SAFETY: zero bytes are a valid winsize.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a winsize of ours.
+    let result = unsafe { libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (result == 0).then(|| usize::from(size.ws_col))
+}
+
 /// Writes to standard error, see [`write_with_patience`].
 pub fn write_stderr(bytes: &[u8], patience: Duration) -> io::Result<()> {
     // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
