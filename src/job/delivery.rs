@@ -76,19 +76,28 @@ impl Job {
         std::mem::take(&mut self.denied)
     }
 
-    fn note(&mut self, signal: Signal, to: Recipient, pid: Pid, result: Result<(), Errno>) {
+    /// `at` is before the call: to signal thousands takes its time, and the first have it at once.
+    fn note(
+        &mut self,
+        at: Instant,
+        signal: Signal,
+        to: Recipient,
+        pid: Pid,
+        result: Result<(), Errno>,
+    ) {
         if result == Err(Errno::EPERM) {
             self.denied.insert(pid);
         }
         let error = result.err().map(sys::reason);
-        self.sent.push(Sent { at: Instant::now(), signal, to, pid, error });
+        self.sent.push(Sent { at, signal, to, pid, error });
     }
 
     fn signal_leader(&mut self, signals: &[Signal]) {
         for signal in signals {
             let Some(leader) = &self.leader else { return };
+            let at = Instant::now();
             let (pid, result) = (leader.pid(), leader.signal(*signal));
-            self.note(*signal, Recipient::Leader, pid, result);
+            self.note(at, *signal, Recipient::Leader, pid, result);
         }
     }
 
@@ -96,8 +105,9 @@ impl Job {
     fn signal_group(&mut self, signals: &[Signal]) {
         for signal in signals {
             let Some(leader) = &self.leader else { return };
+            let at = Instant::now();
             let (pid, result) = (leader.pid(), leader.signal_group(*signal));
-            self.note(*signal, Recipient::Group, pid, result);
+            self.note(at, *signal, Recipient::Group, pid, result);
         }
         if self.leader.as_ref().is_some_and(Leader::has_left_group) {
             self.signal_leader(signals);
@@ -158,11 +168,12 @@ impl Job {
             Some(step) if step.signals == signals => step.reached.insert(member.identity()),
             _ => true,
         };
+        let at = Instant::now();
         let results = self.send(member, signals);
         for (signal, result) in signals.iter().zip(results) {
             // That it has ended meanwhile is as good.
             if is_new && result != Err(Errno::ESRCH) {
-                self.note(*signal, Recipient::Process, member.pid, result);
+                self.note(at, *signal, Recipient::Process, member.pid, result);
             }
         }
     }
