@@ -11,7 +11,7 @@ use crate::survey::{Patience, Reading, Surveyor};
 
 /// How long one look may read command lines: a signal may be waiting for the answer.
 const PATIENCE: Patience =
-    Patience { each: Duration::from_millis(200), all: Duration::from_millis(200) };
+    Patience { each: Duration::from_millis(40), all: Duration::from_millis(200) };
 
 /// How often the command line of a process may be too slow to be read, or not there, before it counts
 /// as not allowed. On a busy machine a daemon must not die because its name took long to read; and

@@ -53,14 +53,14 @@ pub struct Census {
 pub struct Selection<'a> {
     /// Who certainly belongs to it, parents before children.
     pub members: Vec<&'a Stat>,
-    /// Whether there are more of whom it is not known.
-    pub is_incomplete: bool,
+    /// Of whom it is not known.
+    pub undecided: Vec<&'a Stat>,
 }
 
 impl Selection<'_> {
     /// Whether nobody is there.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty() && !self.is_incomplete
+        self.members.is_empty() && self.undecided.is_empty()
     }
 }
 
@@ -180,28 +180,31 @@ impl Census {
             Target::Tree => return self.without_allowed(members, |stat| self.is_of_job(stat)),
             Target::Lingering => return self.without_allowed(members, |_| false),
         }
-        Selection { members, is_incomplete: false }
+        Selection { members, undecided: vec![] }
     }
 
     /// Leaves out who may linger, unless `cannot` says that it never may.
     fn without_allowed<'a>(
         &self,
-        mut members: Vec<&'a Stat>,
+        members: Vec<&'a Stat>,
         cannot: impl Fn(&Stat) -> bool,
     ) -> Selection<'a> {
         let judged: Vec<&Stat> = members.iter().copied().filter(|stat| !cannot(stat)).collect();
         let Some(proc) = self.proc() else {
-            return Selection { members: vec![], is_incomplete: true };
+            return Selection { members: vec![], undecided: members };
         };
         let verdicts = self.allowance.judge(proc, &self.surveyor, &judged);
-        let is_incomplete = verdicts.contains(&Verdict::Undecided);
-        let judged: HashMap<Identity, Verdict> =
+        let verdicts: HashMap<Identity, Verdict> =
             judged.iter().map(|stat| stat.identity()).zip(verdicts).collect();
-        let stays = |stat: &&Stat| {
-            judged.get(&stat.identity()).is_none_or(|verdict| *verdict == Verdict::NotAllowed)
-        };
-        members.retain(stays);
-        Selection { members, is_incomplete }
+        let mut selection = Selection { members: vec![], undecided: vec![] };
+        for stat in members {
+            match verdicts.get(&stat.identity()) {
+                None | Some(Verdict::NotAllowed) => selection.members.push(stat),
+                Some(Verdict::Undecided) => selection.undecided.push(stat),
+                Some(Verdict::Allowed) => {}
+            }
+        }
+        selection
     }
 
     /// Whether what happens to this process, dead or alive, can change who is of the target.

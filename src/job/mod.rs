@@ -27,7 +27,7 @@ mod delivery;
 mod strangers;
 
 pub use census::note_strangers;
-use census::{Census, TO_TELL};
+use census::{Census, Selection, TO_TELL};
 use delivery::Step;
 use strangers::Strangers;
 
@@ -197,7 +197,7 @@ impl Job {
             self.watch(now, target, (*last).clone());
             return false;
         }
-        if selection.is_incomplete {
+        if !selection.is_empty() {
             self.look_at = Some(now + LOOK_OFTEN);
             return false;
         }
@@ -373,10 +373,10 @@ impl Job {
                 return Some(vec![]);
             }
             let seen = self.census.descendants()?;
-            let selection = self.census.select(target, &seen);
-            let takes_all = self.census.takes_all(target);
-            if !selection.members.is_empty() || selection.is_empty() && !takes_all {
-                return Some(self.census.describe(&selection.members, TO_TELL).0);
+            let Selection { mut members, undecided } = self.census.select(target, &seen);
+            members.extend(undecided);
+            if !members.is_empty() || !self.census.takes_all(target) {
+                return Some(self.census.describe(&members, TO_TELL).0);
             }
         }
         // They come and go faster than we can look.

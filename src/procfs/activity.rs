@@ -22,12 +22,14 @@ struct Work {
     /// Grows with each child that was waited for, however short its life.
     child_faults: u64,
     cpu: Duration,
+    /// Whether it was running, or was about to as soon as there is a processor for it.
+    runs: bool,
 }
 
 /// What happened between two samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Whether a byte was read or written, or a process has started or ended.
+    /// Whether a byte was read or written, a process has started or ended, or one is running.
     pub active: bool,
     /// The time that those have run who are there in both.
     pub cpu: Duration,
@@ -44,6 +46,7 @@ impl Sample {
                 continue;
             };
             difference.active |= (now.io, now.child_faults) != (then.io, then.child_faults);
+            difference.active |= now.runs;
             // Threads that have ended take their time with them.
             difference.cpu += now.cpu.saturating_sub(then.cpu);
         }
@@ -71,6 +74,8 @@ impl Proc {
             io: reads.then(|| self.bytes_moved(stat.pid)).flatten(),
             child_faults: stat.child_faults,
             cpu: self.time_run(stat).unwrap_or(ticks),
+            // One of us that looks when we do would run each time.
+            runs: reads && stat.state == 'R',
         }
     }
 
@@ -151,6 +156,8 @@ mod tests {
         assert!(
             sample(&quiet, &[Stat { child_faults: 30, ..seven.clone() }]).since(&before).active
         );
+        // One that waits for a processor is not idle, though it gets none.
+        assert!(sample(&quiet, &[Stat { state: 'R', ..seven.clone() }]).since(&before).active);
         // One that has become a zombie has ended.
         assert!(sample(&quiet, &[Stat { state: 'Z', ..seven }]).since(&before).active);
     }
