@@ -17,3 +17,4 @@ mod report;
 mod signals;
 mod smoke;
 mod storm;
+mod time_up;

@@ -22,101 +22,101 @@ mod schema;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Report {
-    version: u32,
-    command: Vec<String>,
-    pid: Option<i32>,
-    pgid: Option<i32>,
-    started: String,
-    elapsed_ms: u64,
-    limit_ms: Option<u64>,
-    idle_limit_ms: Option<u64>,
-    outcome: String,
-    exit_status: i32,
-    command_status: Option<CommandStatus>,
-    signals_sent: Vec<SignalSent>,
-    signals_received: Vec<SignalReceived>,
-    usage: Option<Usage>,
-    oom_kills: Option<u64>,
-    hook: Option<Hook>,
-    snapshot: Vec<Process>,
-    snapshot_complete: bool,
-    lingering: Option<Vec<Process>>,
+pub struct Report {
+    pub version: u32,
+    pub command: Vec<String>,
+    pub pid: Option<i32>,
+    pub pgid: Option<i32>,
+    pub started: String,
+    pub elapsed_ms: u64,
+    pub limit_ms: Option<u64>,
+    pub idle_limit_ms: Option<u64>,
+    pub outcome: String,
+    pub exit_status: i32,
+    pub command_status: Option<CommandStatus>,
+    pub signals_sent: Vec<SignalSent>,
+    pub signals_received: Vec<SignalReceived>,
+    pub usage: Option<Usage>,
+    pub oom_kills: Option<u64>,
+    pub hook: Option<Hook>,
+    pub snapshot: Vec<Process>,
+    pub snapshot_complete: bool,
+    pub lingering: Option<Vec<Process>>,
 }
 
 impl Report {
-    fn lingering(&self) -> &[Process] {
+    pub fn lingering(&self) -> &[Process] {
         self.lingering.as_deref().expect("they could be seen")
     }
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum CommandStatus {
+pub enum CommandStatus {
     Exited { code: i32 },
     Signaled { signal: String, core_dumped: bool },
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignalSent {
-    at_ms: u64,
-    signal: String,
-    target: String,
-    pid: i32,
+pub struct SignalSent {
+    pub at_ms: u64,
+    pub signal: String,
+    pub target: String,
+    pub pid: i32,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignalReceived {
-    at_ms: u64,
-    signal: String,
-    sender_pid: i32,
-    sender_uid: u32,
+pub struct SignalReceived {
+    pub at_ms: u64,
+    pub signal: String,
+    pub sender_pid: i32,
+    pub sender_uid: u32,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Usage {
-    user_ms: u64,
-    system_ms: u64,
-    max_rss_kib: u64,
+pub struct Usage {
+    pub user_ms: u64,
+    pub system_ms: u64,
+    pub max_rss_kib: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Hook {
-    status: Option<i32>,
-    elapsed_ms: u64,
+pub struct Hook {
+    pub status: Option<i32>,
+    pub elapsed_ms: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Process {
-    pid: i32,
-    ppid: i32,
-    pgid: i32,
-    sid: i32,
-    uid: Option<u32>,
-    state: String,
-    age_ms: Option<u64>,
-    name: String,
-    command: Option<Vec<String>>,
-    threads: u32,
-    wait: Option<String>,
-    in_group: bool,
-    holds: Option<Vec<String>>,
-    sockets: Option<Vec<Socket>>,
+pub struct Process {
+    pub pid: i32,
+    pub ppid: i32,
+    pub pgid: i32,
+    pub sid: i32,
+    pub uid: Option<u32>,
+    pub state: String,
+    pub age_ms: Option<u64>,
+    pub name: String,
+    pub command: Option<Vec<String>>,
+    pub threads: u32,
+    pub wait: Option<String>,
+    pub in_group: bool,
+    pub holds: Option<Vec<String>>,
+    pub sockets: Option<Vec<Socket>>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Socket {
-    protocol: String,
-    local: Option<String>,
-    remote: Option<String>,
-    state: Option<String>,
-    count: u64,
+pub struct Socket {
+    pub protocol: String,
+    pub local: Option<String>,
+    pub remote: Option<String>,
+    pub state: Option<String>,
+    pub count: u64,
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -156,30 +156,30 @@ fn read_reports(path: &Path) -> Vec<Report> {
 }
 
 /// A directory for the reports of one test, and the clock before its first run.
-struct Reports {
-    directory: TempDir,
-    before: SystemTime,
+pub struct Reports {
+    pub directory: TempDir,
+    pub before: SystemTime,
 }
 
 impl Reports {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self { directory, before: SystemTime::now() }
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("reports")
     }
 
     /// The program with its reports sent here.
-    fn program(&self) -> Command {
+    pub fn program(&self) -> Command {
         let mut command = grpkill_timeout();
         command.arg("--report").arg(self.path());
         command
     }
 
     /// The one report that there is; what the clock says of it is plausible.
-    fn only(&self) -> Report {
+    pub fn only(&self) -> Report {
         let [report] = <[Report; 1]>::try_from(read_reports(&self.path())).expect("one report");
         let started = humantime::parse_rfc3339(&report.started).expect("RFC 3339");
         let elapsed = Duration::from_millis(report.elapsed_ms);
@@ -198,14 +198,14 @@ impl Reports {
 }
 
 /// A run that reports.
-struct Reported {
-    began: Instant,
-    run: Running,
-    reports: Reports,
+pub struct Reported {
+    pub began: Instant,
+    pub run: Running,
+    pub reports: Reports,
 }
 
 impl Reported {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         let reports = Reports::new();
         let began = Instant::now();
         let run = start(reports.program().args(arguments));
@@ -213,7 +213,7 @@ impl Reported {
     }
 
     /// Waits for the end of all that it has started.
-    fn finish(self) -> (Finished, Report) {
+    pub fn finish(self) -> (Finished, Report) {
         let finished = self.run.finish();
         let took = self.began.elapsed();
         let report = self.reports.only();
@@ -223,24 +223,24 @@ impl Reported {
     }
 }
 
-fn reported(arguments: &[&str]) -> Report {
+pub fn reported(arguments: &[&str]) -> Report {
     Reported::start(arguments).finish().1
 }
 
 impl Report {
     /// Each signal that was sent, and to what.
-    fn sent(&self) -> Vec<(&str, &str, i32)> {
+    pub fn sent(&self) -> Vec<(&str, &str, i32)> {
         let sent = self.signals_sent.iter();
         sent.map(|sent| (&*sent.signal, &*sent.target, sent.pid)).collect()
     }
 
     /// Each signal that came, and from whom.
-    fn received(&self) -> Vec<(&str, i32, u32)> {
+    pub fn received(&self) -> Vec<(&str, i32, u32)> {
         let received = self.signals_received.iter();
         received.map(|came| (&*came.signal, came.sender_pid, came.sender_uid)).collect()
     }
 
-    fn pid(&self) -> i32 {
+    pub fn pid(&self) -> i32 {
         self.pid.expect("the command was started")
     }
 
@@ -256,7 +256,7 @@ fn ourselves() -> (i32, u32) {
 }
 
 /// How a command is killed.
-fn killed_by(signal: &str) -> CommandStatus {
+pub fn killed_by(signal: &str) -> CommandStatus {
     CommandStatus::Signaled { signal: signal.to_owned(), core_dumped: false }
 }
 
