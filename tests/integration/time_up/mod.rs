@@ -4,11 +4,16 @@
 use crate::report::{Process, Report};
 
 mod hang;
+mod snapshot;
 
 impl Report {
     /// What the snapshot has of a process.
     fn seen(&self, pid: i32) -> &Process {
         let seen = self.snapshot.iter().find(|process| process.pid == pid);
         seen.unwrap_or_else(|| panic!("process {pid} is not in {self:?}"))
+    }
+
+    fn has_seen(&self, pid: i32) -> bool {
+        self.snapshot.iter().any(|process| process.pid == pid)
     }
 }
