@@ -4,6 +4,7 @@
 use crate::report::{Process, Report};
 
 mod hang;
+mod idle;
 mod snapshot;
 
 impl Report {

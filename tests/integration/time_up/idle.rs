@@ -1,0 +1,185 @@
+//! `--idle`: what counts as doing something, and what looking at it costs.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::{PROGRAM, assert_gone, fixture, grpkill_timeout, has_program, run, start};
+use crate::report::{CommandStatus, Reported, killed_by, reported};
+
+/// How long the tree may do nothing where it never does nothing for that long.
+const LONG_IDLE: &str = "--idle=1s";
+
+/// How long the work lasts: at least three times that.
+const WORK_MS: &str = "3200";
+
+/// Each of them does one thing only.
+#[test]
+fn what_does_anything_is_not_idle() {
+    let fixture = fixture();
+    let work = |how: &'static str| vec![fixture.as_str(), "work", how, WORK_MS];
+    let shell = |script: &'static str| vec!["bash", "-c", script];
+    let works = [
+        ("a line every 0.1 s into a pipe", work("print")),
+        ("a busy loop", work("spin")),
+        ("a copy into a file", work("copy")),
+        ("two processes that pass a byte", work("pass")),
+        (
+            "a shell that forks",
+            shell("while [ $SECONDS -lt 5 ]; do /bin/true; read -t 0.02 x || :; done"),
+        ),
+        ("children that come and go", shell("for i in {1..32}; do sleep 0.1; done")),
+    ];
+    let runs = works.map(|(what, command)| {
+        (what, Reported::start(&[&[LONG_IDLE, "60"], &command[..]].concat()))
+    });
+    for (what, mut reported) in runs {
+        reported.run.wait_exit();
+        let (finished, report) = reported.finish();
+        assert_eq!((finished.code, &*report.outcome), (0, "exited"), "{what}: {finished:?}");
+        assert_eq!(finished.stderr, "", "{what}");
+        assert!(report.elapsed_ms >= 3000, "{what} took {} ms only", report.elapsed_ms);
+    }
+}
+
+/// The control of the above.
+#[test]
+fn what_does_nothing_is_idle() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = (silent.local_addr().unwrap().to_string(), silent);
+    let fixture = fixture();
+    let waits = [
+        ("sleep", vec!["sleep", "1000"]),
+        ("a futex that never comes", vec![&fixture, "futex"]),
+        ("a peer that never speaks", vec![&fixture, "connect", &silent.0]),
+        ("a stopped process", vec!["sh", "-c", "kill -STOP $$"]),
+        ("a shell and what it waits for", vec!["sh", "-c", "sleep 1000; :"]),
+        ("many threads", vec![&fixture, "threads", "10"]),
+    ];
+    let runs = waits.map(|(what, command)| {
+        (what, Reported::start(&[&["--idle=0.2", "60"], &*command].concat()))
+    });
+    for (what, reported) in runs {
+        let (finished, report) = reported.finish();
+        assert_eq!((finished.code, &*report.outcome), (124, "idle"), "{what}: {finished:?}");
+        assert_eq!((report.idle_limit_ms, report.limit_ms), (Some(200), Some(60_000)), "{what}");
+        assert!(report.elapsed_ms >= 200, "{what}: {report:?}");
+        assert!(!report.snapshot.is_empty(), "{what}: {report:?}");
+        let said = ": timed out, idle for 200ms\n";
+        assert!(finished.stderr.contains(said), "{what}: {finished:?}");
+    }
+}
+
+#[test]
+fn the_limit_and_the_idle_limit_work_side_by_side() {
+    for (idle, limit, outcome) in [
+        ("0.1", "60", "idle"),
+        ("0.1", "0", "idle"),
+        ("60", "0.1", "timed-out"),
+        // None at all.
+        ("0", "0.1", "timed-out"),
+    ] {
+        let idle_option = format!("--idle={idle}");
+        let report = reported(&[&idle_option, limit, "sleep", "1000"]);
+        assert_eq!((&*report.outcome, report.exit_status), (outcome, 124), "{idle} {limit}");
+        assert!(report.elapsed_ms >= 100, "{idle} {limit}: {report:?}");
+        assert_eq!(report.idle_limit_ms.is_none(), idle == "0", "{report:?}");
+    }
+}
+
+/// Nothing but the limit has an end here.
+#[test]
+fn an_idle_limit_of_zero_is_none() {
+    let script = "echo ready; exec sleep 1000";
+    let mut reported = Reported::start(&["--idle=0", "0", "sh", "-c", script]);
+    reported.run.wait_ready();
+    reported.run.limit_passes();
+    let (_, report) = reported.finish();
+    assert_eq!((&*report.outcome, report.idle_limit_ms), ("timed-out", None));
+}
+
+#[test]
+fn the_status_is_that_of_a_limit() {
+    let deaf = "trap '' TERM; while :; do read line; done";
+    let obeys = "trap 'exit 7' TERM; read line; exit 7";
+    for (options, script, code, status) in [
+        (&["-k", "0.2"][..], deaf, 137, killed_by("KILL")),
+        (&["-s", "KILL"], "exec sleep 1000", 137, killed_by("KILL")),
+        (&[], obeys, 124, CommandStatus::Exited { code: 7 }),
+        (&["-p"], obeys, 7, CommandStatus::Exited { code: 7 }),
+    ] {
+        let arguments = [options, &["--idle=0.1", "60", "sh", "-c", script]].concat();
+        let mut reported = Reported::start(&arguments);
+        // The end of its input would be an end, or activity.
+        reported.run.wait_exit();
+        let (finished, report) = reported.finish();
+        assert_eq!((finished.code, &*report.outcome), (code, "idle"), "{options:?} {script}");
+        assert_eq!(report.command_status, Some(status), "{options:?} {script}");
+    }
+}
+
+#[test]
+fn what_lingers_and_is_waited_for_may_be_idle_too() {
+    let script = "sleep 1000 & echo left $!";
+    let mut reported =
+        Reported::start(&["--lingering=wait", "--idle=0.2", "60", "sh", "-c", script]);
+    let left = reported.run.wait_pid("left");
+    let (finished, report) = reported.finish();
+    assert_gone(left);
+    assert_eq!((finished.code, &*report.outcome), (124, "idle"), "{finished:?}");
+    assert!(finished.stderr.contains("has ended; what it left timed out, idle"), "{finished:?}");
+    // Control: without it the limit is the end.
+    let report = reported_to_linger();
+    assert_eq!((&*report.outcome, report.exit_status), ("timed-out", 124));
+}
+
+fn reported_to_linger() -> crate::report::Report {
+    reported(&["--lingering=wait", "--idle=60", "0.4", "sh", "-c", "sleep 1000 & :"])
+}
+
+/// How often a run has been woken by the passing of time.
+fn wake_ups(arguments: &[&str]) -> usize {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-e", "trace=ppoll", "-o"]).arg(&trace).arg(PROGRAM).args(arguments);
+    assert_eq!(run(&mut command).code, 124);
+    let trace = fs::read_to_string(trace).unwrap();
+    trace.lines().filter(|line| line.ends_with("(Timeout)")).count()
+}
+
+#[test]
+fn there_are_eight_samples_in_the_idle_limit() {
+    if !has_program("strace") {
+        return;
+    }
+    // One more may be needed to be sure, and the start is activity. A busy machine takes fewer.
+    let sampled = wake_ups(&["--idle=1.6", "0", "sleep", "1000"]);
+    assert!((2..=8 + 3).contains(&sampled), "{sampled} wake-ups");
+    // Control: without it the limit is the only one.
+    assert_eq!(wake_ups(&["1.6", "sleep", "1000"]), 1);
+}
+
+/// What our program has used, in nanoseconds.
+fn time_run(pid: i32) -> u64 {
+    let line = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|time| time.parse().ok()).expect("it is running")
+}
+
+#[test]
+fn to_watch_three_hundred_processes_costs_little() {
+    let options = ["-s", "KILL", "--idle=2s", "0"];
+    let mut run = start(grpkill_timeout().args(options).args([&fixture(), "members", "300"]));
+    run.wait_ready();
+    let pid = run.pid();
+    let before = time_run(pid);
+    // Four samples, of eight before it is over.
+    thread::sleep(Duration::from_secs(1));
+    let percent = (time_run(pid) - before) / 10_000_000;
+    // Without optimisation it costs several times as much.
+    let most = if cfg!(debug_assertions) { 30 } else { 5 };
+    assert!(percent <= most, "{percent} % of a core");
+    assert_eq!(run.finish().code, 137);
+}
