@@ -4,6 +4,7 @@
 use crate::report::{Process, Report};
 
 mod hang;
+mod hook;
 mod idle;
 mod snapshot;
 
