@@ -6,6 +6,7 @@ use crate::report::{Process, Report};
 mod hang;
 mod hook;
 mod idle;
+mod leaks;
 mod snapshot;
 
 impl Report {
