@@ -6,7 +6,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{PROGRAM, assert_gone, fixture, grpkill_timeout, has_program, run, start};
+use crate::harness::{
+    PROGRAM, assert_gone, fixture, grpkill_timeout, has_program, is_alive, run, signal_process,
+    start,
+};
 use crate::report::{CommandStatus, Reported, killed_by, reported};
 
 /// How long the tree may do nothing where it never does nothing for that long.
@@ -70,6 +73,20 @@ fn what_does_nothing_is_idle() {
         let said = ": timed out, idle for 200ms\n";
         assert!(finished.stderr.contains(said), "{what}: {finished:?}");
     }
+}
+
+/// A child that we already had when we were started.
+#[test]
+fn what_a_stranger_does_is_not_the_trees_doing() {
+    let script = "\"$0\" work spin 30000 & echo stranger $!; \
+                  exec \"$1\" --idle=0.3 60 sleep 1000";
+    let mut run = start(Command::new("sh").args(["-c", script, &fixture(), PROGRAM]));
+    let stranger = run.wait_pid("stranger");
+    let status = run.wait_exit();
+    assert!(is_alive(stranger));
+    signal_process(stranger, libc::SIGKILL);
+    assert_eq!(status.code(), Some(124));
+    assert!(run.finish().stderr.contains("idle for 300ms"));
 }
 
 #[test]
