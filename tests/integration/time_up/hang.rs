@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::harness::{
-    Finished, Running, assert_gone, can, fixture, is_root, signal_process, state, wait_until,
+    Finished, Running, assert_gone, can, children, fixture, grpkill_timeout, is_root,
+    signal_process, start, state, wait_until,
 };
 use crate::report::{Report, Reported, SignalSent};
 
@@ -202,4 +203,36 @@ fn a_victim_that_lingers_is_killed() {
         assert!(report.signals_sent.iter().any(is_to_victim), "{allow:?}: {report:?}");
         assert_gone(hanging.victim);
     }
+}
+
+/// Each of them takes the time that there is for all, again and again.
+#[test]
+#[ignore = "one after another is given up on, and there is no time for all of them"]
+fn many_victims_that_linger_are_killed() {
+    if !can_hang() {
+        return;
+    }
+    let mounts: Vec<TempDir> = (0..12).map(|_| tempfile::tempdir().unwrap()).collect();
+    let hang =
+        |mount: &TempDir| format!("'{}' hang-detached '{}' & ", fixture(), mount.path().display());
+    let hangs: String = mounts.iter().map(hang).collect();
+    let script = format!("exec 3<&0; {hangs} read line <&3; exit 0");
+    // What is no victim is allowed, and ends with its victim.
+    let options = ["--lingering=kill", "-k", "1", "--allow=* hang-detached *", "60"];
+    let mut run = start(grpkill_timeout().args(options).args(["sh", "-c", &script]));
+    let is_victim = |pid: &i32| state(*pid) == Some('D');
+    let victims = |run: &Running| {
+        let leader = children(run.pid());
+        leader.into_iter().flat_map(children).filter(is_victim).collect::<Vec<_>>()
+    };
+    wait_until("not all of them hang", || victims(&run).len() == mounts.len());
+    let victims = victims(&run);
+    run.say("\n");
+    run.wait_exit();
+    let left: Vec<i32> = victims.into_iter().filter(|pid| state(*pid).is_some()).collect();
+    for pid in &left {
+        signal_process(*pid, libc::SIGKILL);
+    }
+    let finished = run.finish();
+    assert_eq!((&*left, finished.code), (&[][..], 0), "{finished:?}");
 }
