@@ -129,7 +129,6 @@ fn the_signal_comes_in_time_and_everybody_is_there() {
 
 /// One that hangs takes the time of those that come after it.
 #[test]
-#[ignore = "the first process that hangs uses up the time of all that come after it"]
 fn everybody_but_the_victim_is_described() {
     if !can_hang() {
         return;
@@ -207,7 +206,6 @@ fn a_victim_that_lingers_is_killed() {
 
 /// Each of them takes the time that there is for all, again and again.
 #[test]
-#[ignore = "one after another is given up on, and there is no time for all of them"]
 fn many_victims_that_linger_are_killed() {
     if !can_hang() {
         return;

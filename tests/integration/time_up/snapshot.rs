@@ -64,7 +64,8 @@ fn the_tree_is_shown_with_ages_and_states() {
         assert_eq!(process.command.as_deref(), Some(&expected[..]));
         let line = line_of(&finished, *pid);
         let (_, shown) = line.split_once(" s ").expect("it has an age in seconds");
-        assert!(shown.starts_with(&format!("{branch}{}", &fixture[..10])), "{line}");
+        // Without its directories.
+        assert!(shown.starts_with(&format!("{branch}fixture generations 3")), "{line}");
     }
 }
 
@@ -98,7 +99,9 @@ fn what_a_process_waits_for_is_shown_in_words_and_in_the_kernels() {
         let channel = wait_channel(pid);
         let (finished, report) = pass(reported);
         assert_eq!(report.seen(pid).wait.as_deref(), Some(&*channel), "{finished:?}");
-        let shown = format!("waits in {meaning} ({channel})");
+        // A compiler's copy of a function has a suffix, which nobody wants to know.
+        let name = channel.split('.').next().unwrap_or_default();
+        let shown = format!("waits in {meaning} ({name})");
         assert!(finished.stderr.contains(&shown), "{shown} is not in {finished:?}");
     }
 }
