@@ -46,7 +46,7 @@ struct Args {
     )]
     escalate: Option<OsString>,
 
-    /// The limit on doing nothing at all [default: none]
+    /// Time out when nothing happens for so long, too
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     idle: Option<OsString>,
 
@@ -103,6 +103,9 @@ const AFTER_HELP: &str = "\
 DURATION is a number and a unit: 30 (seconds), 1.5m, 2h, 1d, 500ms, 1h30m; 0 is
 no limit. When it has passed, the process group of COMMAND and every descendant
 in its session get TERM, then KILL, and we return when all of them are gone.
+
+Nothing happens to --idle when no process has read or written a byte, started or
+ended, or used time worth mentioning; send and recv count by their time alone.
 
 POLICY is for descendants that are alive when COMMAND has ended, and at the
 limit for those in a session of their own: report names them and leaves them

@@ -120,7 +120,8 @@ impl Census {
 
     /// Whether all children are of the command.
     pub fn has_no_strangers(&self) -> bool {
-        matches!(self.strangers, Strangers::None) && self.surveyor.undead().is_empty()
+        let has_helpers = self.hook.is_some() || !self.surveyor.undead().is_empty();
+        matches!(self.strangers, Strangers::None) && !has_helpers
     }
 
     /// What descends from us and from no stranger, dead or alive. `None` where it cannot be seen.

@@ -6,7 +6,7 @@
 //! | Settling | – | Done | `report`: Done; else as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
 //! | Waiting | – | Done | as in Running | pass it on | first step; Escalating |
 //! | Looking | – | – | send it; Escalating | pass it on | – |
-//! | Hooking | – | – | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
+//! | Hooking | – | noted; Done when the hook has ended | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
 //! | Escalating | Done, if only the leader is waited for | Done, if the leader has exited | next step at once | pass it on | next step; after KILL Draining |
 //! | Draining | as above | as above | – | – | give up; Done |
 //! | Done | – | – | – | – | – |
@@ -57,6 +57,8 @@ pub struct Machine<'a> {
     leader: Option<WaitStatus>,
     last_request: Option<(Signal, Instant)>,
     after_exit: bool,
+    /// Nobody is left, and only the hook goes on.
+    pub(super) deserted: bool,
     killed: bool,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Machine<'a> {
             leader: None,
             last_request: None,
             after_exit: false,
+            deserted: false,
             killed: false,
         }
     }
@@ -90,6 +93,11 @@ impl<'a> Machine<'a> {
             }
             (State::Running | State::Waiting, Event::Idle) => self.time_is_up(now, Cause::Idle),
             (State::Looking { cause }, Event::Looked) => self.has_looked(now, cause),
+            (State::Hooking { .. }, Event::NobodyLeft) if self.leader.is_some() => {
+                self.deserted = true;
+                vec![]
+            }
+            (State::Hooking { .. }, Event::HookEnded) if self.deserted => self.finish(false),
             (State::Hooking { cause, .. }, Event::HookEnded) => self.take_step(now, cause, 0),
             // Too late; or a mistake of the caller: the leader is one of those who are awaited.
             (_, Event::NobodyLeft | Event::Idle | Event::Looked | Event::HookEnded) => vec![],
@@ -120,7 +128,11 @@ impl<'a> Machine<'a> {
             State::Settling { until } if until <= now => self.settled(),
             State::Hooking { cause, until } if until <= now => {
                 let mut actions = vec![Action::KillHook];
-                actions.extend(self.take_step(now, cause, 0));
+                if self.deserted {
+                    actions.extend(self.finish(false));
+                } else {
+                    actions.extend(self.take_step(now, cause, 0));
+                }
                 actions
             }
             _ => vec![],
@@ -143,11 +155,12 @@ impl<'a> Machine<'a> {
         match self.state {
             State::Settling { .. } => Awaited::LastChild,
             State::Waiting => Awaited::All(Target::Lingering),
-            State::Running | State::Looking { .. } | State::Hooking { .. } | State::Done { .. } => {
-                Awaited::Nobody
-            }
+            State::Running | State::Looking { .. } | State::Done { .. } => Awaited::Nobody,
+            State::Hooking { .. } if self.leader.is_none() || self.deserted => Awaited::Nobody,
             _ if self.until() == Target::Leader => Awaited::Nobody,
-            State::Escalating { .. } | State::Draining { .. } => Awaited::All(self.until()),
+            State::Hooking { .. } | State::Escalating { .. } | State::Draining { .. } => {
+                Awaited::All(self.until())
+            }
         }
     }
 

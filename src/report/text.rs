@@ -43,7 +43,7 @@ pub fn reason(cause: Cause, policy: &Policy, time_up: Option<Duration>) -> Strin
 /// How the job was ended, if that is worth a line: always when time was up, and after a signal to us
 /// only if it took more than passing that on.
 pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<String> {
-    let Record { outcome, ladder, ending_took, time_up, snapshot, .. } = record;
+    let Record { outcome, ladder, ending_took, elapsed, time_up, snapshot, .. } = record;
     let cause = outcome.cause?;
     let is_worth_it = match cause {
         Cause::LeaderExit => false,
@@ -51,7 +51,11 @@ pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<S
         // With --foreground nobody is signalled after the command's end.
         Cause::Limit | Cause::Idle => !outcome.after_exit || !ladder.is_empty(),
     };
-    let ending = show_ending(outcome.gave_up, ladder, *ending_took);
+    let took = match time_up {
+        Some(time_up) if ladder.is_empty() => elapsed.saturating_sub(*time_up),
+        _ => *ending_took,
+    };
+    let ending = show_ending(outcome.gave_up, ladder, took);
     let command = show_command(command);
     let sentence = match snapshot {
         // The reason has been told with it.
@@ -66,7 +70,7 @@ fn show_ending(gave_up: bool, ladder: &[Signal], took: Duration) -> String {
     if gave_up {
         format!("not all of it gone {} after {ladder}", show_measured(AFTER_KILL))
     } else if ladder.is_empty() {
-        format!("ended by itself {} later", show_measured(took))
+        format!("ended without a signal {} later", show_measured(took))
     } else {
         format!("ended by {ladder} in {}", show_measured(took))
     }

@@ -150,7 +150,8 @@ impl Checked<'_> {
             return;
         }
         assert!(matches!(run.machine.state, State::Done { .. }), "it waits for ever: {path:?}");
-        let may_leave = outcome.leader.is_some() && policy.until == Target::Leader
+        let may_leave = run.machine.deserted
+            || outcome.leader.is_some() && policy.until == Target::Leader
             || outcome.cause.is_none() && policy.lingering == Lingering::Report;
         assert!(killed || may_leave || !can_kill, "KILL never came: {path:?}");
         assert!(outcome.gave_up || may_leave, "{path:?}");

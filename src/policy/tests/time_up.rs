@@ -107,9 +107,21 @@ fn a_command_that_ends_under_its_hook_has_timed_out() {
     let mut run = Run::new(&policy);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.leader_exits(0), NOTHING);
-    assert_eq!(run.machine.awaited(), Awaited::Nobody);
+    assert_eq!(run.machine.awaited(), Awaited::All(Target::Job));
     assert_eq!(run.event(Event::HookEnded), ["TERM+CONT"]);
     assert_eq!(run.nobody_is_left(), ["finish"]);
+    assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
+}
+
+#[test]
+fn nobody_is_signalled_where_nobody_is_left_when_the_hook_ends() {
+    let policy = with_hook();
+    let mut run = Run::new(&policy);
+    assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
+    assert_eq!(run.leader_exits(0), NOTHING);
+    assert_eq!(run.nobody_is_left(), NOTHING);
+    assert_eq!(run.machine.awaited(), Awaited::Nobody);
+    assert_eq!(run.event(Event::HookEnded), ["finish"]);
     assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
 }
 
