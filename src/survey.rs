@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::procfs::Pid;
+use crate::procfs::{Pid, Proc};
 use crate::sys::helper::Helper;
 use crate::sys::wait;
 
@@ -30,7 +30,7 @@ pub struct Patience {
 pub enum Reading<T> {
     /// This is it.
     Done(T),
-    /// It took too long.
+    /// It took too long: whoever read it hung.
     TooLong,
     /// The time was up before, or there was nobody to read it.
     NotTried,
@@ -72,9 +72,15 @@ impl Surveyor {
             let rest = &items[found.len()..];
             let Ok(helper) = Helper::start(|output| write_each(rest, &look, output)) else { break };
             let mut lines = Lines { helper: &helper, bytes: Vec::new() };
-            let next = || lines.next(until.min(Instant::now() + patience.each));
+            let next = || loop {
+                match lines.next(until.min(Instant::now() + patience.each)) {
+                    // It only waits for a processor, like everybody.
+                    None if Instant::now() < until && has_no_time(&helper) => {}
+                    line => return line,
+                }
+            };
             found.extend(std::iter::from_fn(next).take(rest.len()).map(Reading::Done));
-            if found.len() < items.len() {
+            if found.len() < items.len() && !has_no_time(&helper) {
                 found.push(Reading::TooLong);
             }
             self.undead.borrow_mut().extend(helper.end());
@@ -89,6 +95,12 @@ impl Surveyor {
         undead.retain(|pid| matches!(wait::reap(*pid), Ok(None)));
         undead.is_empty()
     }
+}
+
+/// Whether a helper that is late would go on if it could: it does not hang.
+fn has_no_time(helper: &Helper) -> bool {
+    let stat = helper.pid().and_then(|pid| Proc::new("/proc").stat(pid));
+    stat.is_some_and(|stat| stat.state == 'R')
 }
 
 /// Writes one line of JSON for each item, as soon as it is known.

@@ -56,6 +56,11 @@ impl Helper {
         Ok(Self { pid: Some(pid), output })
     }
 
+    /// Its process id, as long as it is our child.
+    pub fn pid(&self) -> Option<pid_t> {
+        self.pid
+    }
+
     /// Reads what the helper has written, some of it; nothing at its end. `ETIME` where nothing
     /// comes until then.
     pub fn read(&self, buffer: &mut [u8], until: Instant) -> Result<usize, Errno> {

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::harness::{
     Finished, PROGRAM, as_timeout, can, children, fixture, grpkill_timeout, is_alive, run,
@@ -117,6 +119,11 @@ fn wait_channel_is_told() -> bool {
     run.wait_ready();
     let pid = children(run.pid())[0];
     wait_until("it does not wait", || state(pid) == Some('S'));
+    // It may have been on its way to sleep.
+    let until = Instant::now() + Duration::from_secs(5);
+    while wait_channel(pid).len() <= 1 && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
     let told = wait_channel(pid).len() > 1;
     run.say("\n");
     run.finish();
