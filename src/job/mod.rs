@@ -141,6 +141,12 @@ impl Job {
         wait::stop_of(self.leader.as_ref()?.pid())
     }
 
+    /// Whether the leader is stopped now.
+    pub fn leader_is_stopped(&self) -> bool {
+        let stat = self.census.proc().and_then(|proc| proc.stat(self.leader_pid));
+        stat.is_some_and(|stat| stat.state == 'T')
+    }
+
     /// Why the command could not be executed.
     pub fn exec_error(&self) -> Option<ExecError> {
         self.leader.as_ref()?.exec_error()

@@ -5,12 +5,15 @@
 //! terminal; and a command that is stopped otherwise stops us with it, so that the shell sees the
 //! whole job stopped.
 //!
-//! | | stopped by TTIN, TTOU | stopped by TSTP | stopped by another | continued | ended |
-//! | --- | --- | --- | --- | --- | --- |
-//! | Ours | lend, if we are in front; else Wanted | suspend; Suspended | – | – | – |
-//! | Wanted | as in Ours | as in Ours | – | lend, if we are in front | – |
-//! | Lent | lend | take back, suspend; Suspended | take back, suspend; Suspended | – | take back |
-//! | Suspended | – | – | – | lend, if it was lent and we are in front; else continue it | – |
+//! | | stopped by TTIN, TTOU | stopped by TSTP | stopped by another | we are told to stop | continued | ended |
+//! | --- | --- | --- | --- | --- | --- | --- |
+//! | Ours | lend, if we are in front; else Wanted | suspend; Suspended | – | noted | – | – |
+//! | Wanted | as in Ours | as in Ours | – | suspend; Suspended | lend, if we are in front | – |
+//! | Lent | lend | take back, suspend; Suspended | take back, suspend; Suspended | noted | – | take back |
+//! | Suspended | – | – | – | – | lend, if it was lent and we are in front; else continue it | – |
+//!
+//! Inside another of us, whose command's group we are in, our group asks as a command would: by
+//! stopping with TTIN.
 #![forbid(unsafe_code)]
 
 use crate::signal::Signal;
@@ -31,6 +34,8 @@ pub enum Control {
     Suspend(Signal),
     /// Continue the command's group.
     Continue,
+    /// Continue the command if it is still stopped: who continued us may have continued it too.
+    ContinueStopped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +56,7 @@ pub enum Place {
     Front,
     /// Another one has.
     Back,
-    /// Another one has, and our parent is one of us: it lends us the terminal when we ask.
+    /// Another one has, and ours is the command of one of us, who lends it the terminal when we ask.
     BackOfOurOwn,
     /// There is no terminal.
     Nowhere,
@@ -63,7 +68,7 @@ pub struct JobControl {
     /// The command is in our own group: what the terminal does to it, it does to us.
     shares_group: bool,
     state: State,
-    /// The terminal has told our whole group to stop.
+    /// Our whole group has been told to stop.
     told_to_stop: bool,
 }
 
@@ -73,9 +78,16 @@ impl JobControl {
         Self { shares_group, state: State::Ours, told_to_stop: false }
     }
 
-    /// Takes note that the terminal has told our group to stop.
-    pub fn told_to_stop(&mut self) {
+    /// Our group has been told to stop, by the terminal or by who has it. A command that waits for
+    /// the terminal is stopped already, and will not tell us so again.
+    #[must_use]
+    pub fn told_to_stop(&mut self) -> Vec<Control> {
+        if self.state == State::Wanted {
+            self.state = State::Suspended { was_lent: true };
+            return vec![Control::Suspend(Signal::TSTP)];
+        }
         self.told_to_stop = true;
+        vec![]
     }
 
     /// The command has been stopped by this signal.
@@ -90,7 +102,7 @@ impl JobControl {
             (State::Lent, _) | (_, Place::Front) if asks => self.lend(),
             (_, Place::BackOfOurOwn) if asks => {
                 self.state = State::Suspended { was_lent: true };
-                vec![Control::Suspend(signal)]
+                vec![Control::TellGroup(signal), Control::Suspend(signal)]
             }
             _ if asks => {
                 self.state = State::Wanted;
@@ -118,7 +130,7 @@ impl JobControl {
     #[must_use]
     pub fn continued(&mut self, place: Place) -> Vec<Control> {
         match self.state {
-            _ if self.shares_group => vec![Control::Continue],
+            _ if self.shares_group => vec![Control::ContinueStopped],
             State::Suspended { was_lent: true } | State::Wanted if place == Place::Front => {
                 self.lend()
             }
@@ -164,7 +176,7 @@ impl JobControl {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Control::{Continue, Lend, RestoreModes, Suspend, TakeBack, TellGroup};
+    use Control::{Continue, ContinueStopped, Lend, RestoreModes, Suspend, TakeBack, TellGroup};
 
     const KILLED: Option<WaitStatus> =
         Some(WaitStatus::Signaled { signal: Signal::KILL, core_dumped: false });
@@ -219,9 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_the_terminal_stops_when_told() {
+        for (place, then) in [(Place::Front, [Lend]), (Place::Back, [Continue])] {
+            let mut control = own_group();
+            assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
+            assert_eq!(control.told_to_stop(), [Suspend(Signal::TSTP)]);
+            assert!(!control.waits_for_terminal());
+            assert_eq!(control.continued(place), then);
+        }
+    }
+
+    #[test]
     fn under_one_of_us_we_ask_in_turn() {
         let mut control = own_group();
-        assert_eq!(control.stopped(Signal::TTIN, Place::BackOfOurOwn), [Suspend(Signal::TTIN)]);
+        let asked = [TellGroup(Signal::TTIN), Suspend(Signal::TTIN)];
+        assert_eq!(control.stopped(Signal::TTIN, Place::BackOfOurOwn), asked);
         assert_eq!(control.continued(Place::Front), [Lend]);
     }
 
@@ -248,7 +272,7 @@ mod tests {
     #[test]
     fn a_key_that_our_group_has_had_is_not_told_again() {
         let mut control = own_group();
-        control.told_to_stop();
+        assert_eq!(control.told_to_stop(), []);
         assert_eq!(control.stopped(Signal::TSTP, Place::Front), [Suspend(Signal::TSTP)]);
         assert_eq!(control.continued(Place::Front), [Continue]);
         // The next one is somebody else's.
@@ -270,7 +294,7 @@ mod tests {
     fn in_our_own_group_only_the_key_that_stops_matters() {
         let mut control = JobControl::new(true);
         assert_eq!(control.stopped(Signal::TSTP, Place::Front), [Suspend(Signal::TSTP)]);
-        assert_eq!(control.continued(Place::Front), [Continue]);
+        assert_eq!(control.continued(Place::Front), [ContinueStopped]);
         assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
         assert_eq!(control.ended(KILLED), []);
     }

@@ -238,7 +238,9 @@ impl<'a> Supervisor<'a> {
         if self.is_noted(received.signal, self.received.len()) {
             self.received.push(received);
         }
-        self.note_key(received.signal, received.origin);
+        if self.note_stop_or_continue(received.signal) {
+            return;
+        }
         self.happened(Event::Received(received.signal, received.origin));
     }
 

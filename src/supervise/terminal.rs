@@ -9,7 +9,8 @@ use super::Supervisor;
 use crate::job::Job;
 use crate::policy::Target;
 use crate::policy::job_control::{Control, JobControl, Place};
-use crate::signal::{Origin, Signal};
+use crate::procfs::{Pid, Proc};
+use crate::signal::Signal;
 use crate::status::WaitStatus;
 use crate::sys::process;
 use crate::sys::terminal::{self, Terminal};
@@ -26,12 +27,20 @@ pub(super) struct Tty {
     /// The modes before the terminal was lent for the first time.
     modes: Option<Termios>,
     look_at: Option<Instant>,
+    /// We were stopped, and have yet to read the CONT that ended it.
+    was_continued: bool,
 }
 
 impl Tty {
     pub(super) fn new(target: Target) -> Self {
         let control = JobControl::new(target == Target::Leader);
-        Self { control, terminal: OnceCell::new(), modes: None, look_at: None }
+        Self {
+            control,
+            terminal: OnceCell::new(),
+            modes: None,
+            look_at: None,
+            was_continued: false,
+        }
     }
 
     /// When to look at our place again.
@@ -46,7 +55,7 @@ impl Tty {
     fn place(&self) -> Place {
         match self.terminal().map(Terminal::foreground_group) {
             Some(Ok(group)) if group == process::own_group() => Place::Front,
-            Some(Ok(_)) if terminal::parent_is_one_of_us() => Place::BackOfOurOwn,
+            Some(Ok(_)) if is_command_of_ours(process::own_group()) => Place::BackOfOurOwn,
             Some(Ok(_)) => Place::Back,
             Some(Err(_)) | None => Place::Nowhere,
         }
@@ -76,17 +85,48 @@ impl Tty {
                 }
             }
             Control::TellGroup(signal) => terminal::tell_own_group(signal),
-            Control::Suspend(signal) => terminal::stop_by(signal),
+            Control::Suspend(signal) => self.was_continued = terminal::stop_by(signal),
             Control::Continue => job.continue_group(),
+            Control::ContinueStopped => {
+                if job.leader_is_stopped() {
+                    job.continue_group();
+                }
+            }
         }
     }
 }
 
+/// Whether a process group is that of a command which one of us has started.
+fn is_command_of_ours(group: Pid) -> bool {
+    let leader = Proc::new("/proc").stat(group);
+    leader.is_some_and(|leader| terminal::is_one_of_us(leader.ppid))
+}
+
 impl Supervisor<'_> {
-    /// Takes note of a signal that the terminal has sent to our group.
-    pub(super) fn note_key(&mut self, signal: Signal, origin: Origin) {
-        if signal == Signal::TSTP && origin == Origin::Kernel {
-            self.tty.control.told_to_stop();
+    /// Takes note of a signal that stops or continues us. Returns whether it is one that has done so
+    /// and is not to be passed on: the command has been continued as we were, and what stops it since
+    /// is not to be undone.
+    pub(super) fn note_stop_or_continue(&mut self, signal: Signal) -> bool {
+        match signal {
+            Signal::CONT => std::mem::take(&mut self.tty.was_continued),
+            Signal::TSTP if self.machine.may_be_stopped() => {
+                let controls = self.tty.control.told_to_stop();
+                let suspends = !controls.is_empty();
+                self.suspend_or_not(controls);
+                suspends
+            }
+            _ => false,
+        }
+    }
+
+    fn suspend_or_not(&mut self, controls: Vec<Control>) {
+        let suspends = controls.iter().any(|control| matches!(control, Control::Suspend(_)));
+        self.control(controls);
+        if suspends {
+            if let Some(idle) = &mut self.idle {
+                idle.restart(Instant::now());
+            }
+            self.look_at_place();
         }
     }
 
@@ -99,14 +139,7 @@ impl Supervisor<'_> {
         if let Some(signal) = self.job.leader_stop() {
             let place = self.tty.place();
             let controls = self.tty.control.stopped(signal, place);
-            let suspends = controls.iter().any(|control| matches!(control, Control::Suspend(_)));
-            self.control(controls);
-            if suspends {
-                if let Some(idle) = &mut self.idle {
-                    idle.restart(Instant::now());
-                }
-                self.look_at_place();
-            }
+            self.suspend_or_not(controls);
         } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
             self.look_at_place();
         }

@@ -11,7 +11,6 @@ use nix::errno::Errno;
 use nix::sys::termios::{self, SetArg, Termios};
 use nix::unistd::Pid;
 
-use super::process;
 use crate::signal::Signal;
 
 /// The controlling terminal of our session.
@@ -48,14 +47,14 @@ impl Terminal {
     }
 }
 
-/// Whether our parent runs the same program as we do.
-pub fn parent_is_one_of_us() -> bool {
+/// Whether a process runs the same program as we do.
+pub fn is_one_of_us(pid: pid_t) -> bool {
     let identity = |path: &str| {
         let file = std::fs::metadata(path).ok()?;
         Some((file.dev(), file.ino()))
     };
-    let parent = identity(&format!("/proc/{}/exe", process::parent()));
-    parent.is_some() && parent == identity("/proc/self/exe")
+    let theirs = identity(&format!("/proc/{pid}/exe"));
+    theirs.is_some() && theirs == identity("/proc/self/exe")
 }
 
 /// Sends a signal to our own process group, to us too.
@@ -67,7 +66,13 @@ pub fn tell_own_group(signal: Signal) {
 /// Stops ourselves by a signal that stops, and returns when we have been continued. Where nobody in
 /// our session could continue us, in an orphaned process group, the kernel does not stop us; and
 /// neither does a signal that was ignored when we were started.
-pub fn stop_by(signal: Signal) {
+///
+/// Returns whether somebody continues us: the CONT of that is still to be read. One that has come
+/// before we stop means that we need not: to stop would discard it.
+pub fn stop_by(signal: Signal) -> bool {
+    if is_pending(Signal::CONT) {
+        return true;
+    }
     let mut set = MaybeUninit::<sigset_t>::uninit();
     // SAFETY: the set is initialised by sigemptyset; there is no other thread. The signal is pending
     // when it is unblocked, and acts before that call returns.
@@ -78,5 +83,16 @@ pub fn stop_by(signal: Signal) {
         libc::raise(signal.number());
         libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), before.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+    }
+    is_pending(Signal::CONT)
+}
+
+/// Whether a signal that we block has come and not been read.
+fn is_pending(signal: Signal) -> bool {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
+    // SAFETY: the set is filled in by sigpending, which fails for a bad pointer only.
+    unsafe {
+        libc::sigpending(set.as_mut_ptr()) == 0
+            && libc::sigismember(set.as_ptr(), signal.number()) == 1
     }
 }
