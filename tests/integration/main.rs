@@ -17,4 +17,5 @@ mod report;
 mod signals;
 mod smoke;
 mod storm;
+mod terminal;
 mod time_up;

@@ -1,0 +1,7 @@
+//! The terminal: real shells on a real pseudo-terminal, with keys typed by the test.
+
+mod members;
+mod pty;
+mod shell;
+
+mod shells;
