@@ -5,3 +5,4 @@ mod pty;
 mod shell;
 
 mod shells;
+mod stops;

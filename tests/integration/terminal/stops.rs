@@ -1,0 +1,257 @@
+//! Ctrl-Z, `fg`, `bg` and `&`, and limits that pass meanwhile.
+
+use super::members::signal_group;
+use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::shell::Shell;
+use crate::harness::{PROGRAM, is_alive, signal_process, state, wait_gone};
+
+/// A reader that has the terminal, and answers.
+fn reading(terminal: &mut Terminal, options: &str) {
+    terminal.command_says(&format!("grpkill-timeout {options} sh reader"), "reading\r\n");
+    terminal.line("one");
+    terminal.expect("got one");
+}
+
+fn works(terminal: &mut Terminal) {
+    terminal.line("again");
+    terminal.expect("got again");
+}
+
+#[test]
+fn stopped_and_in_front_again_it_goes_on_reading() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        reading(&mut terminal, "100");
+        for _ in 0..3 {
+            terminal.press(CTRL_Z);
+            assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+            terminal.assert_in_order();
+            terminal.command("fg");
+            works(&mut terminal);
+        }
+        terminal.press(CTRL_D);
+        assert_eq!(terminal.prompt(), 0);
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn what_does_not_read_goes_on_behind_and_in_front() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout 100 fixture worker");
+        let worker = terminal.expect_number("working ");
+        terminal.press(CTRL_Z);
+        assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+        assert_eq!(state(worker), Some('T'));
+        terminal.behind("continued\r\n");
+        terminal.command("fg");
+        terminal.press(CTRL_Z);
+        terminal.prompt();
+        assert_eq!(state(worker), Some('T'));
+        terminal.command("fg");
+        terminal.wait_until("it is not continued", |_| state(worker) == Some('S'));
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), shell.status_in_front(130));
+        assert!(!is_alive(worker));
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn what_reads_stops_again_behind_and_goes_on_in_front() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        reading(&mut terminal, "100");
+        let reader = terminal.foreground_group();
+        terminal.press(CTRL_Z);
+        terminal.prompt();
+        terminal.line("bg");
+        let ours = terminal.our_pid();
+        terminal.wait_until("it reads in the background", |_| {
+            state(ours) == Some('S') && state(reader) == Some('T')
+        });
+        terminal.assert_in_order();
+        terminal.command("fg");
+        works(&mut terminal);
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// A shell sends no CONT to a job that it believes running.
+#[test]
+fn started_behind_it_reads_when_brought_to_the_front() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout 100 sh reader &");
+        terminal.expect("reading");
+        let ours = terminal.our_pid();
+        let reader = terminal.child_of(ours);
+        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        terminal.assert_in_order();
+        terminal.command("fg");
+        works(&mut terminal);
+        terminal.press(CTRL_D);
+        assert_eq!(terminal.prompt(), 0, "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn keys_that_come_before_the_terminal_is_lent_act_too() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout 100 sh reader &");
+        terminal.expect("reading");
+        let ours = terminal.our_pid();
+        let reader = terminal.child_of(ours);
+        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        assert!(!is_alive(reader));
+        terminal.leave();
+    }
+}
+
+#[test]
+fn a_limit_that_passes_leaves_the_prompt_in_order() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        reading(&mut terminal, "100");
+        terminal.limit_passes();
+        assert_eq!(terminal.prompt(), 124, "{shell:?}");
+        terminal.assert_in_order();
+        terminal.line("grpkill-timeout -k 0.1 100 fixture raw deaf");
+        let deaf = terminal.expect_number("in raw mode ");
+        terminal.limit_passes();
+        assert_eq!(terminal.prompt(), 137, "{shell:?}");
+        assert!(!is_alive(deaf));
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn a_real_limit_ends_what_reads() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        assert_eq!(terminal.run("grpkill-timeout 0.3 cat"), 124, "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn our_own_death_gives_the_shell_its_terminal() {
+    for shell in Shell::all() {
+        for signal in [libc::SIGKILL, libc::SIGTERM] {
+            let mut terminal = Terminal::shell(shell);
+            reading(&mut terminal, "100");
+            let reader = terminal.foreground_group();
+            signal_process(terminal.our_pid(), signal);
+            assert_eq!(terminal.prompt(), 128 + signal, "{shell:?}");
+            wait_gone(reader);
+            terminal.assert_in_order();
+            terminal.leave();
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_passes_while_stopped_shows_in_front() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        reading(&mut terminal, "100");
+        let ours = terminal.our_pid();
+        terminal.press(CTRL_Z);
+        assert_eq!(terminal.prompt(), shell.status_stopped());
+        signal_process(ours, libc::SIGALRM);
+        assert_eq!(state(ours), Some('T'));
+        assert_eq!(terminal.run("fg"), shell.status_in_front(124), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn a_limit_ends_what_waits_for_the_terminal_behind() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout 100 sh reader &");
+        terminal.expect("reading");
+        let ours = terminal.our_pid();
+        let reader = terminal.child_of(ours);
+        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        signal_process(ours, libc::SIGALRM);
+        terminal.wait_until("the limit does not end it", |_| state(ours).is_none());
+        assert_eq!(state(reader), None);
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn modes_are_restored_when_the_command_was_killed() {
+    for how in ["-k 0.1", "-s KILL"] {
+        let mut terminal = Terminal::running(&mut command(&format!("{how} 100 fixture raw deaf")));
+        let before = terminal.modes();
+        terminal.expect_number("in raw mode ");
+        assert_ne!(terminal.modes(), before);
+        terminal.limit_passes();
+        assert_eq!(terminal.wait_exit(), 137);
+        assert_eq!(terminal.modes(), before);
+    }
+}
+
+#[test]
+fn modes_are_left_as_a_command_that_ends_by_itself_wants_them() {
+    let mut terminal = Terminal::running(&mut command("100 fixture raw untidy"));
+    let before = terminal.modes();
+    terminal.expect("in raw mode ");
+    terminal.press("x");
+    assert_eq!(terminal.wait_exit(), 0);
+    assert_ne!(terminal.modes(), before);
+}
+
+/// Whether a raw command is in raw mode again after a stop is between it and the shell.
+#[test]
+fn a_raw_command_that_stops_itself_finds_the_modes_as_without_us() {
+    let local_flags = |shell, program: &str| {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line(&format!("{program} fixture raw tidy"));
+        let raw = terminal.expect_number("in raw mode ");
+        signal_group(raw, libc::SIGTSTP);
+        terminal.prompt();
+        terminal.assert_in_order();
+        terminal.line("fg");
+        terminal.wait_foreground(raw);
+        terminal.wait_until("it does not go on", |_| state(raw) == Some('S'));
+        let flags = terminal.modes().local_flags;
+        terminal.line("x");
+        terminal.expect("key x");
+        terminal.prompt();
+        terminal.assert_in_order();
+        flags
+    };
+    for shell in Shell::all() {
+        assert_eq!(
+            local_flags(shell, "grpkill-timeout 100"),
+            local_flags(shell, "env"),
+            "{shell:?}"
+        );
+    }
+}
+
+fn command(arguments: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(PROGRAM);
+    command.args(arguments.split(' '));
+    command
+}
