@@ -4,5 +4,6 @@ mod members;
 mod pty;
 mod shell;
 
+mod pipelines;
 mod shells;
 mod stops;

@@ -1,0 +1,167 @@
+//! In a pipeline others share our group: what a key does to us it does to them, and the other way
+//! round.
+
+use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::shell::Shell;
+use crate::harness::{has_program, state};
+
+#[test]
+fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
+    for shell in Shell::all() {
+        for line in [
+            "grpkill-timeout 100 sh reader | cat",
+            "cat /dev/null | grpkill-timeout 100 sh -c 'sh reader </dev/tty'",
+        ] {
+            let mut terminal = Terminal::shell(shell);
+            terminal.command_says(line, "reading\r\n");
+            terminal.line("one");
+            terminal.expect("got one");
+            terminal.press(CTRL_Z);
+            terminal.prompt();
+            terminal.wait_stopped();
+            terminal.assert_in_order();
+            terminal.command("fg");
+            terminal.line("two");
+            terminal.expect("got two");
+            terminal.press(CTRL_D);
+            terminal.prompt();
+            terminal.assert_in_order();
+            terminal.leave();
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_whole_pipeline() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal
+            .command_says("grpkill-timeout 100 sh reader | sh -c 'cat; sleep 100'", "reading\r\n");
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), 130, "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn two_of_us_stop_and_go_on_together() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        let line = "grpkill-timeout 100 sh reader | grpkill-timeout 100 cat";
+        terminal.command_says(line, "reading\r\n");
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.press(CTRL_Z);
+        terminal.prompt();
+        terminal.wait_stopped();
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.line("two");
+        terminal.expect("got two");
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn two_that_read_take_turns() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.script("second", "echo second is here >&2; sh reader </dev/tty");
+        let line = "grpkill-timeout 100 sh reader >&2 | grpkill-timeout 100 sh second";
+        terminal.line(line);
+        terminal.expect("second is here");
+        // Whichever has been first.
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.press(CTRL_D);
+        terminal.expect("end of input");
+        terminal.line("two");
+        terminal.expect("got two");
+        terminal.press(CTRL_D);
+        assert_eq!(terminal.prompt(), 0, "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// One of them waits for the terminal that the other has: it is stopped already.
+#[test]
+fn ctrl_z_stops_who_waits_for_the_terminal_too() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.script("second", "echo second is here >&2; sh reader </dev/tty");
+        let line = "grpkill-timeout 100 sh reader >&2 | grpkill-timeout 100 sh second";
+        terminal.line(line);
+        terminal.expect("second is here");
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.wait_until("both read", |terminal| {
+            terminal.job().iter().any(|member| member.state == 'T')
+        });
+        terminal.press(CTRL_Z);
+        terminal.prompt();
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.press(CTRL_C);
+        terminal.prompt();
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// Between `fg` and our look at our place.
+#[test]
+fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout 100 sh reader &");
+        terminal.expect("reading");
+        let ours = terminal.our_pid();
+        let reader = terminal.child_of(ours);
+        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.press(CTRL_Z);
+        terminal.prompt();
+        assert_eq!((state(ours), state(reader)), (Some('T'), Some('T')), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.press(CTRL_D);
+        terminal.prompt();
+        terminal.leave();
+    }
+}
+
+/// OpenSSH's, like readpassphrase(3), stops itself once more when it has been told to stop.
+#[test]
+fn a_passphrase_is_asked_for_by_who_catches_the_stop() {
+    if !has_program("ssh-keygen") {
+        return;
+    }
+    for line in [
+        "grpkill-timeout 100 ssh-keygen -y -f key",
+        "grpkill-timeout 100 sh -c 'ssh-keygen -y -f key; exit $?'",
+        "grpkill-timeout 100 sh -c 'sh -c \"ssh-keygen -y -f key; exit\" | cat; exit'",
+        "grpkill-timeout 100 grpkill-timeout 90 ssh-keygen -y -f key",
+    ] {
+        let mut terminal = Terminal::bash();
+        assert_eq!(terminal.run("ssh-keygen -q -t ed25519 -N secret -f key"), 0);
+        for _ in 0..20 {
+            terminal.command_says(line, "Enter passphrase");
+            terminal.wait_for_silence();
+            terminal.line("secret");
+            terminal.expect("ssh-ed25519");
+            assert_eq!(terminal.prompt(), 0, "{line}");
+        }
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
