@@ -5,5 +5,6 @@ mod pty;
 mod shell;
 
 mod pipelines;
+mod scripts;
 mod shells;
 mod stops;
