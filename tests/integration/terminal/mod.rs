@@ -8,3 +8,4 @@ mod pipelines;
 mod scripts;
 mod shells;
 mod stops;
+mod without;
