@@ -4,6 +4,7 @@ mod members;
 mod pty;
 mod shell;
 
+mod nested;
 mod pipelines;
 mod scripts;
 mod shells;
