@@ -5,6 +5,7 @@ mod pty;
 mod shell;
 
 mod nested;
+mod parent;
 mod pipelines;
 mod scripts;
 mod shells;
