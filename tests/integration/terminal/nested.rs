@@ -215,7 +215,7 @@ fn in_a_multiplexer_keys_stops_and_the_limit_work() {
     terminal.press(CTRL_Z);
     expect(&mut terminal, "<148>");
     terminal.line("fg");
-    // The echo of the two lines is the same, whoever reads them.
+    terminal.wait_until("the shell keeps the terminal", |_| server.in_front() == "sh");
     terminal.line("two");
     expect(&mut terminal, "got two");
     terminal.press(CTRL_C);
@@ -240,6 +240,12 @@ impl Server {
         command.arg("-S").arg(&self.socket).args(arguments).env_remove("TMUX");
         let output = command.output().expect("it runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Who has the terminal.
+    fn in_front(&self) -> String {
+        let name = self.tmux(&["display-message", "-p", "#{pane_current_command}"]);
+        name.trim().to_owned()
     }
 
     fn shown(&self) -> String {

@@ -50,7 +50,8 @@ fn ctrl_c_ends_the_whole_pipeline() {
 fn two_of_us_stop_and_go_on_together() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        let line = "grpkill-timeout 100 sh reader | grpkill-timeout 100 cat";
+        // The second does not end by itself with the first: the status would tell who was quicker.
+        let line = "grpkill-timeout 100 sh reader | grpkill-timeout 100 sh -c 'cat; sleep 100'";
         terminal.command_says(line, "reading\r\n");
         terminal.line("one");
         terminal.expect("got one");
@@ -72,8 +73,9 @@ fn two_of_us_stop_and_go_on_together() {
 fn two_that_read_take_turns() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.script("second", "echo second is here >&2; sh reader </dev/tty");
-        let line = "grpkill-timeout 100 sh reader >&2 | grpkill-timeout 100 sh second";
+        terminal.script("first", "sh reader >&2");
+        terminal.script("second", "echo second is here; sh reader </dev/tty");
+        let line = "grpkill-timeout 100 sh first | grpkill-timeout 100 sh second";
         terminal.line(line);
         terminal.expect("second is here");
         // Whichever has been first.
@@ -95,8 +97,9 @@ fn two_that_read_take_turns() {
 fn ctrl_z_stops_who_waits_for_the_terminal_too() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.script("second", "echo second is here >&2; sh reader </dev/tty");
-        let line = "grpkill-timeout 100 sh reader >&2 | grpkill-timeout 100 sh second";
+        terminal.script("first", "sh reader >&2");
+        terminal.script("second", "echo second is here; sh reader </dev/tty");
+        let line = "grpkill-timeout 100 sh first | grpkill-timeout 100 sh second";
         terminal.line(line);
         terminal.expect("second is here");
         terminal.line("one");
@@ -153,7 +156,7 @@ fn a_passphrase_is_asked_for_by_who_catches_the_stop() {
         "grpkill-timeout 100 grpkill-timeout 90 ssh-keygen -y -f key",
     ] {
         let mut terminal = Terminal::bash();
-        assert_eq!(terminal.run("ssh-keygen -q -t ed25519 -N secret -f key"), 0);
+        assert_eq!(terminal.run("ssh-keygen -q -a 1 -t ed25519 -N secret -f key"), 0);
         for _ in 0..20 {
             terminal.command_says(line, "Enter passphrase");
             terminal.wait_for_silence();

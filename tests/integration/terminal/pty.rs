@@ -39,6 +39,8 @@ pub struct Terminal {
     /// `None` after it has been hung up.
     master: Option<File>,
     child: Child,
+    /// The modes before anybody could change them.
+    pub first_modes: Termios,
     home: TempDir,
     seen: String,
     /// How far the test has read.
@@ -94,12 +96,13 @@ impl Terminal {
             });
         }
         set_size(&master, 24, 200);
+        let first_modes = tcgetattr(&master).expect("it is a terminal");
         let child = command.spawn().expect("it can be started");
         // The command keeps descriptors, and with them a terminal that would not hang up.
         command.stdin(std::process::Stdio::null());
         command.stdout(std::process::Stdio::null());
         command.stderr(std::process::Stdio::null());
-        Self { master: Some(master), child, home, seen: String::new(), at: 0 }
+        Self { master: Some(master), child, first_modes, home, seen: String::new(), at: 0 }
     }
 
     pub fn home(&self) -> &Path {
@@ -133,12 +136,10 @@ impl Terminal {
         });
     }
 
-    /// Types `bg`, and waits for the prompt and for what the job says, in any order.
+    /// Types `bg`, and waits for what the job says, before the prompt or after it.
     pub fn behind(&mut self, text: &str) {
-        let start = self.seen.len();
-        assert_eq!(self.run("bg"), 0);
-        self.wait_until(text, |this| this.seen[start..].contains(text));
-        self.at = self.at.max(self.seen.len());
+        self.command_says("bg", text);
+        self.assert_in_order();
     }
 
     /// Waits until a process group has the terminal.

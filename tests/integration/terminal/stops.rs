@@ -202,7 +202,7 @@ fn a_limit_ends_what_waits_for_the_terminal_behind() {
 fn modes_are_restored_when_the_command_was_killed() {
     for how in ["-k 0.1", "-s KILL"] {
         let mut terminal = Terminal::running(&mut command(&format!("{how} 100 fixture raw deaf")));
-        let before = terminal.modes();
+        let before = terminal.first_modes.clone();
         terminal.expect_number("in raw mode ");
         assert_ne!(terminal.modes(), before);
         terminal.limit_passes();
@@ -214,7 +214,7 @@ fn modes_are_restored_when_the_command_was_killed() {
 #[test]
 fn modes_are_left_as_a_command_that_ends_by_itself_wants_them() {
     let mut terminal = Terminal::running(&mut command("100 fixture raw untidy"));
-    let before = terminal.modes();
+    let before = terminal.first_modes.clone();
     terminal.expect("in raw mode ");
     terminal.press("x");
     assert_eq!(terminal.wait_exit(), 0);
