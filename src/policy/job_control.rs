@@ -9,7 +9,7 @@
 //! | --- | --- | --- | --- | --- | --- | --- |
 //! | Ours | lend, if we are in front; else Wanted | suspend; Suspended | – | noted | – | – |
 //! | Wanted | as in Ours | as in Ours | – | suspend; Suspended | lend, if we are in front | – |
-//! | Lent | lend | take back, suspend; Suspended | take back, suspend; Suspended | noted | – | take back |
+//! | Lent | as in Ours | take back, suspend; Suspended | take back, suspend; Suspended | noted | – | take back |
 //! | Suspended | – | – | – | – | lend, if it was lent and we are in front; else continue it | – |
 //!
 //! Inside another of us, whose command's group we are in, our group asks as a command would: by
@@ -99,11 +99,12 @@ impl JobControl {
             _ if self.shares_group && signal == Signal::TSTP => vec![Control::Suspend(signal)],
             _ if self.shares_group => vec![],
             (_, Place::Nowhere) | (State::Suspended { .. }, _) => vec![],
-            (State::Lent, _) | (_, Place::Front) if asks => self.lend(),
+            (_, Place::Front) if asks => self.lend(),
             (_, Place::BackOfOurOwn) if asks => {
                 self.state = State::Suspended { was_lent: true };
                 vec![Control::TellGroup(signal), Control::Suspend(signal)]
             }
+            // Another of us may have lent it to its own command since.
             _ if asks => {
                 self.state = State::Wanted;
                 vec![]
@@ -247,6 +248,14 @@ mod tests {
         let asked = [TellGroup(Signal::TTIN), Suspend(Signal::TTIN)];
         assert_eq!(control.stopped(Signal::TTIN, Place::BackOfOurOwn), asked);
         assert_eq!(control.continued(Place::Front), [Lend]);
+    }
+
+    #[test]
+    fn who_has_lost_the_terminal_to_another_waits_for_it() {
+        let mut control = lent();
+        assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
+        assert!(control.waits_for_terminal());
+        assert_eq!(control.ended(KILLED), []);
     }
 
     #[test]
