@@ -13,6 +13,9 @@ const SAMPLES: u32 = 8;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How many intervals a sample may be late before that is a pause of everybody.
+const PAUSE: u32 = 4;
+
 /// The part of one core that a tree may use and still do nothing: a hundredth.
 const BUSY: u32 = 100;
 
@@ -56,7 +59,13 @@ impl IdleWatch {
     /// Takes a sample, and whether a process has ended unseen since the last one. Returns whether
     /// the tree has done nothing for the whole limit. Where nothing could be seen that is not known.
     pub fn is_idle(&mut self, now: Instant, sample: Option<Sample>, reaped: bool) -> bool {
+        let late = now.saturating_duration_since(self.next_at);
         self.next_at = now + self.interval;
+        if late > self.interval * PAUSE {
+            // We were frozen, and so was the tree: nobody could do anything.
+            self.restart(now);
+            return false;
+        }
         let Some(sample) = sample else {
             self.active_at = now;
             return false;
@@ -107,10 +116,14 @@ mod tests {
     fn who_was_stopped_has_the_whole_time_again() {
         let began = Instant::now();
         let mut watch = IdleWatch::new(LIMIT, began);
-        assert!(!watch.is_idle(began + 7 * SECOND, Some(Sample::default()), false));
+        let mut idle_at =
+            |second: u32| watch.is_idle(began + second * SECOND, Some(Sample::default()), false);
+        assert!((1..=7).all(|second| !idle_at(second)));
         watch.restart(began + 100 * SECOND);
-        assert!(!watch.is_idle(began + 107 * SECOND, Some(Sample::default()), false));
-        assert!(watch.is_idle(began + 108 * SECOND, Some(Sample::default()), false));
+        let mut idle_at =
+            |second: u32| watch.is_idle(began + second * SECOND, Some(Sample::default()), false);
+        assert!((101..=107).all(|second| !idle_at(second)));
+        assert!(idle_at(108));
     }
 
     #[test]
@@ -124,7 +137,18 @@ mod tests {
     fn the_shortest_limit_is_one_too() {
         let began = Instant::now();
         let mut watch = IdleWatch::new(Duration::from_nanos(1), began);
-        assert!(watch.is_idle(began + SECOND, Some(Sample::default()), false));
+        assert!(watch.is_idle(began + SHORTEST_INTERVAL, Some(Sample::default()), false));
+    }
+
+    #[test]
+    fn a_pause_of_everybody_is_not_idle() {
+        let began = Instant::now();
+        let mut watch = IdleWatch::new(LIMIT, began);
+        assert!(!watch.is_idle(began + SECOND, Some(Sample::default()), false));
+        assert!(!watch.is_idle(began + 100 * SECOND, Some(Sample::default()), false));
+        let idle = (101..=108)
+            .map(|second| watch.is_idle(began + second * SECOND, Some(Sample::default()), false));
+        assert_eq!(idle.filter(|idle| *idle).count(), 1);
     }
 
     #[test]

@@ -236,6 +236,12 @@ impl Job {
         self.look_at = interval.map(|interval| now + interval);
     }
 
+    /// Nobody asks [`Job::is_empty`] for now, and nobody is to be woken for that.
+    pub fn stop_looking(&mut self) {
+        self.witness = None;
+        self.look_at = None;
+    }
+
     fn witness_lives(&self, target: Target) -> bool {
         let Some(Witness { stat, .. }) = &self.witness else { return false };
         let now = self.census.proc().and_then(|proc| proc.stat(stat.pid));

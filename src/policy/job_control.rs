@@ -151,7 +151,8 @@ impl JobControl {
 
     /// The command has ended, or has been given up.
     #[must_use]
-    pub fn ended(&mut self, status: Option<WaitStatus>) -> Vec<Control> {
+    /// `by_us` tells whether we have sent it the signal that killed it.
+    pub fn ended(&mut self, status: Option<WaitStatus>, by_us: bool) -> Vec<Control> {
         let was = std::mem::replace(&mut self.state, State::Ours);
         if was != State::Lent {
             return vec![];
@@ -160,7 +161,7 @@ impl JobControl {
         if let Some(WaitStatus::Signaled { signal, .. }) = status {
             // It had no chance to clean up after itself.
             controls.push(Control::RestoreModes);
-            if [Signal::INT, Signal::QUIT].contains(&signal) {
+            if !by_us && [Signal::INT, Signal::QUIT].contains(&signal) {
                 // A key; without us all of the job would have had it.
                 controls.push(Control::TellGroup(signal));
             }
@@ -198,27 +199,28 @@ mod tests {
         for signal in [Signal::TTIN, Signal::TTOU] {
             let mut control = own_group();
             assert_eq!(control.stopped(signal, Place::Front), [Lend]);
-            assert_eq!(control.ended(EXITED), [TakeBack]);
-            assert_eq!(control.ended(EXITED), []);
+            assert_eq!(control.ended(EXITED, false), [TakeBack]);
+            assert_eq!(control.ended(EXITED, false), []);
         }
     }
 
     #[test]
     fn who_never_asked_has_nothing_to_give_back() {
-        assert_eq!(own_group().ended(KILLED), []);
+        assert_eq!(own_group().ended(KILLED, false), []);
     }
 
     #[test]
     fn the_modes_of_who_was_killed_are_restored() {
-        assert_eq!(lent().ended(KILLED), [TakeBack, RestoreModes]);
-        assert_eq!(lent().ended(None), [TakeBack]);
+        assert_eq!(lent().ended(KILLED, false), [TakeBack, RestoreModes]);
+        assert_eq!(lent().ended(None, false), [TakeBack]);
     }
 
     #[test]
     fn a_key_that_killed_the_command_is_told_to_our_group() {
         let status = WaitStatus::Signaled { signal: Signal::INT, core_dumped: false };
         let told = [TakeBack, RestoreModes, TellGroup(Signal::INT)];
-        assert_eq!(lent().ended(Some(status)), told);
+        assert_eq!(lent().ended(Some(status), false), told);
+        assert_eq!(lent().ended(Some(status), true), [TakeBack, RestoreModes]);
     }
 
     #[test]
@@ -255,7 +257,7 @@ mod tests {
         let mut control = lent();
         assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
         assert!(control.waits_for_terminal());
-        assert_eq!(control.ended(KILLED), []);
+        assert_eq!(control.ended(KILLED, false), []);
     }
 
     #[test]
@@ -265,7 +267,7 @@ mod tests {
             let stop = [TakeBack, TellGroup(Signal::TSTP), Suspend(Signal::TSTP)];
             assert_eq!(control.stopped(signal, Place::Back), stop);
             assert_eq!(control.continued(Place::Front), [Lend]);
-            assert_eq!(control.ended(EXITED), [TakeBack]);
+            assert_eq!(control.ended(EXITED, false), [TakeBack]);
         }
     }
 
@@ -305,6 +307,6 @@ mod tests {
         assert_eq!(control.stopped(Signal::TSTP, Place::Front), [Suspend(Signal::TSTP)]);
         assert_eq!(control.continued(Place::Front), [ContinueStopped]);
         assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-        assert_eq!(control.ended(KILLED), []);
+        assert_eq!(control.ended(KILLED, false), []);
     }
 }

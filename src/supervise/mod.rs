@@ -1,6 +1,7 @@
 //! The loop around the policy: it waits, turns what happens into events, and does what the policy
 //! answers. One thread, one ppoll(2), and no wake-up while nothing happens.
 
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,8 @@ struct Supervisor<'a> {
     started: Instant,
     time_up: Option<Duration>,
     ladder: Vec<Signal>,
+    /// Which signals were sent to the job at all.
+    passed_on: HashSet<Signal>,
     first_sent: Option<Instant>,
     sent: Vec<Sent>,
     received: Vec<Received>,
@@ -149,6 +152,7 @@ impl<'a> Supervisor<'a> {
             started,
             time_up: None,
             ladder: Vec::new(),
+            passed_on: HashSet::new(),
             first_sent: None,
             sent: Vec::new(),
             received: Vec::new(),
@@ -282,6 +286,7 @@ impl<'a> Supervisor<'a> {
 
     fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
         let now = Instant::now();
+        self.passed_on.insert(signal);
         self.job.signal(target, signal, and_continue);
         if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
             let line = text::sent_by_timeout(&self.plan.command, signal);
@@ -336,6 +341,7 @@ impl<'a> Supervisor<'a> {
     fn look_after_job(&mut self) {
         let nobody_left = match self.machine.awaited() {
             Awaited::Nobody => {
+                self.job.stop_looking();
                 self.job.reap_orphans();
                 false
             }

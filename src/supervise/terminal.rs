@@ -143,8 +143,10 @@ impl Supervisor<'_> {
         } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
             self.look_at_place();
         }
-        let waits = self.tty.control.waits_for_terminal();
-        self.tty.look_at = waits.then(|| Instant::now() + LOOK);
+        let (waits, now) = (self.tty.control.waits_for_terminal(), Instant::now());
+        // What wakes us more often does not put it off.
+        let planned = self.tty.look_at.filter(|at| *at > now);
+        self.tty.look_at = waits.then(|| planned.unwrap_or(now + LOOK));
     }
 
     fn look_at_place(&mut self) {
@@ -156,7 +158,10 @@ impl Supervisor<'_> {
     /// The command has ended, or been given up: the terminal is ours again.
     pub(super) fn take_terminal_back(&mut self, status: Option<WaitStatus>) {
         self.tty.look_at = None;
-        let controls = self.tty.control.ended(status);
+        // What the ladder or somebody's signal to us did is no key.
+        let by_us = |signal| self.ladder.contains(&signal) || self.passed_on.contains(&signal);
+        let by_us = matches!(status, Some(WaitStatus::Signaled { signal, .. }) if by_us(signal));
+        let controls = self.tty.control.ended(status, by_us);
         self.control(controls);
     }
 

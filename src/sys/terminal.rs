@@ -41,9 +41,9 @@ impl Terminal {
         termios::tcgetattr(&self.0)
     }
 
-    /// Sets the modes when what was written has been shown.
+    /// Sets the modes at once: what was written may never be shown, on a line that is held up.
     pub fn set_modes(&self, modes: &Termios) -> Result<(), Errno> {
-        termios::tcsetattr(&self.0, SetArg::TCSADRAIN, modes)
+        termios::tcsetattr(&self.0, SetArg::TCSANOW, modes)
     }
 }
 
