@@ -97,10 +97,10 @@ impl Surveyor {
     }
 }
 
-/// Whether a helper that is late would go on if it could: it does not hang.
+/// Whether a helper that is late would go on if it could: who hangs in the kernel is in state D.
 fn has_no_time(helper: &Helper) -> bool {
     let stat = helper.pid().and_then(|pid| Proc::new("/proc").stat(pid));
-    stat.is_some_and(|stat| stat.state == 'R')
+    stat.is_some_and(|stat| matches!(stat.state, 'R' | 'S'))
 }
 
 /// Writes one line of JSON for each item, as soon as it is known.

@@ -1,8 +1,11 @@
 //! Who descends from us: who of them is of the job, who is allowed to linger, and what they are.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::allowance::{Allowance, Verdict};
 use super::strangers::Strangers;
@@ -22,6 +25,9 @@ pub const TO_TELL: Patience =
 /// Of how many processes that could not be read in time we read what answers at once.
 const QUICK_LOOKS: usize = 100;
 
+/// How long a helper may be late with what it has seen before it counts as hanging.
+const HANGS: Duration = Duration::from_millis(50);
+
 /// The system's `/proc`, unless it numbers processes as another pid namespace does.
 fn trusted_proc() -> Option<Proc> {
     let proc = Proc::new("/proc");
@@ -38,6 +44,8 @@ pub fn note_strangers() -> Strangers {
 pub struct Census {
     /// Opened when it is needed first, and `None` where there is none that can be trusted.
     proc: OnceCell<Option<Proc>>,
+    /// Who asks it hangs.
+    hangs: Cell<bool>,
     surveyor: Surveyor,
     strangers: Strangers,
     /// The hook while it runs, which is our child and yet not of the job.
@@ -76,6 +84,7 @@ impl Census {
     pub fn new(leader: Pid, group: Pid, strangers: Strangers, allow: Allow) -> Self {
         Self {
             proc: OnceCell::new(),
+            hangs: Cell::new(false),
             surveyor: Surveyor::default(),
             strangers,
             hook: None,
@@ -103,7 +112,7 @@ impl Census {
 
     /// `/proc`, where it can be read and believed.
     pub fn proc(&self) -> Option<&Proc> {
-        self.proc.get_or_init(trusted_proc).as_ref()
+        self.proc.get_or_init(trusted_proc).as_ref().filter(|_| !self.hangs.get())
     }
 
     /// Whether every child of ours is one that has to go, so that nobody needs to be looked at:
@@ -126,14 +135,8 @@ impl Census {
 
     /// What descends from us and from no stranger, dead or alive. `None` where it cannot be seen.
     pub fn descendants(&self) -> Option<Vec<Stat>> {
-        self.descendants_until(None)
-    }
-
-    /// The same as far as they are found until then.
-    pub fn descendants_until(&self, until: Option<Instant>) -> Option<Vec<Stat>> {
-        let goes_on = || until.is_none_or(|until| Instant::now() < until);
         let proc = self.proc()?;
-        let mut all = proc.descendants(process::own_pid(), |child| self.is_ours(child), goes_on)?;
+        let mut all = proc.descendants(process::own_pid(), |child| self.is_ours(child), || true)?;
         let seen: HashSet<Pid> = all.iter().map(|stat| stat.pid).collect();
         let children = proc.children(process::own_pid()).unwrap_or_default();
         let unseen = children.into_iter().filter(|pid| !seen.contains(pid));
@@ -141,6 +144,31 @@ impl Census {
             unseen.filter_map(|pid| self.hidden_child(pid)).filter(|stat| self.is_ours(stat)),
         );
         Some(all)
+    }
+
+    /// What descends from us, looked at by a helper: on some kernels a process that is stuck in exec
+    /// makes who asks for its state hang. Where the helper hangs, `/proc` is not asked again.
+    pub fn look_from_afar<T: Serialize + DeserializeOwned>(
+        &self,
+        until: Instant,
+        tell: impl Fn(&Proc, Vec<Stat>) -> T,
+    ) -> Option<T> {
+        let (proc, own_pid) = (self.proc()?, process::own_pid());
+        let look = |()| {
+            let helper = process::own_pid();
+            let is_ours = |child: &Stat| child.pid != helper && self.is_ours(child);
+            let seen = proc.descendants(own_pid, is_ours, || Instant::now() < until)?;
+            Some(tell(proc, seen))
+        };
+        let left = until.saturating_duration_since(Instant::now()) + HANGS;
+        match self.surveyor.read(&[()], Patience { each: left, all: left }, look).pop()? {
+            Reading::Done(told) => told,
+            Reading::TooLong => {
+                self.hangs.set(true);
+                None
+            }
+            Reading::NotTried => None,
+        }
     }
 
     /// A child of ours that `/proc` does not show, as with its option `hidepid` those of another

@@ -49,6 +49,9 @@ const REAP: Duration = Duration::from_millis(100);
 /// and at our signals.
 const TURN: Duration = Duration::from_millis(5);
 
+/// How long a sample of what the tree does may take.
+const SAMPLING: Duration = Duration::from_millis(200);
+
 /// How often we look for what must be there.
 const LOOKS: usize = 3;
 
@@ -260,8 +263,8 @@ impl Job {
     /// The whole tree as it is now. It takes little more than [`LOOKING`], whatever the tree does.
     pub fn snapshot(&self) -> Snapshot {
         let begun = Instant::now();
-        let (until_found, until) = (begun + LOOKING / 2, begun + LOOKING);
-        let seen = self.census.descendants_until(Some(until_found)).unwrap_or_default();
+        let (until_found, until) = (begun + LOOKING / 3, begun + LOOKING);
+        let seen = self.census.look_from_afar(until_found, |_, seen| seen).unwrap_or_default();
         let found_all = Instant::now() < until_found;
         let alive: Vec<&Stat> = seen.iter().filter(|stat| stat.is_alive()).collect();
         let left = until.saturating_duration_since(Instant::now());
@@ -272,13 +275,13 @@ impl Job {
 
     /// What the tree has done by now; `None` where that cannot be told.
     pub fn sample(&self) -> Option<Sample> {
-        let seen = self.census.descendants()?;
         // Where even the command is not to be seen, the look has failed.
-        let leader_lives = self.leader_status.is_none();
-        if leader_lives && !seen.iter().any(|stat| stat.pid == self.leader_pid) {
-            return None;
-        }
-        Some(self.census.proc()?.sample(&seen, process::clock_tick()))
+        let leader = self.leader_status.is_none().then_some(self.leader_pid);
+        let is_whole =
+            |seen: &[Stat]| leader.is_none_or(|leader| seen.iter().any(|stat| stat.pid == leader));
+        self.census.look_from_afar(Instant::now() + SAMPLING, |proc, seen| {
+            is_whole(&seen).then(|| proc.sample(&seen, process::clock_tick()))
+        })?
     }
 
     /// Whether something of the tree has ended and been reaped since this was asked before.

@@ -8,14 +8,29 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::stat::{Identity, Stat};
 use super::{Pid, Proc, status_field};
 
 /// What processes had done by one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(into = "Vec<(Identity, Work)>", from = "Vec<(Identity, Work)>")]
 pub struct Sample(HashMap<Identity, Work>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl From<Sample> for Vec<(Identity, Work)> {
+    fn from(sample: Sample) -> Self {
+        sample.0.into_iter().collect()
+    }
+}
+
+impl From<Vec<(Identity, Work)>> for Sample {
+    fn from(work: Vec<(Identity, Work)>) -> Self {
+        Self(work.into_iter().collect())
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Work {
     /// Bytes read and written.
     io: Option<u64>,

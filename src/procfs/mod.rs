@@ -1,8 +1,9 @@
 //! What `/proc` tells, see proc(5): readers below a root path, which tests replace by a directory
 //! of their own. A process that vanishes while it is looked at is normal.
 //!
-//! Everything read here answers at once, however stuck the process is: `stat`, `status`, `wchan`
-//! and the lists of children; but for what [`detail`] reads, a command line above all.
+//! Most of what is read here answers at once: `stat`, `status`, `wchan` and the lists of children. A
+//! command line does not, see [`detail`]; and on some kernels not even `stat` does for a process that
+//! is stuck in the midst of an execve(2).
 #![forbid(unsafe_code)]
 
 use std::fs::File;

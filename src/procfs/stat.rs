@@ -1,10 +1,12 @@
 //! `/proc/PID/stat`, see proc(5).
 #![forbid(unsafe_code)]
 
+use serde::{Deserialize, Serialize};
+
 use super::Pid;
 
 /// One process, as the kernel saw it at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stat {
     /// The process id.
     pub pid: Pid,

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{Stray, leader};
-use crate::harness::{can, fixture, is_root, start, state, wait_until};
+use crate::harness::{can, fixture, grpkill_timeout, is_root, run, start, state, wait_until};
 
 fn assert_clean(stderr: &str) {
     assert!(!stderr.contains("panicked"), "{stderr}");
@@ -140,5 +140,22 @@ fn a_command_line_that_cannot_be_read_saves_nobody() {
             let Some(stderr) = leave_stuck(&options, end, false) else { return };
             assert_clean(&stderr);
         }
+    }
+}
+
+/// Whoever asks for the state of a process that is stuck in exec may hang, on some kernels: the limit
+/// and the idle limit end the job all the same.
+#[test]
+fn a_process_that_is_stuck_in_exec_keeps_nobody_waiting() {
+    if !is_root() || !can("/dev/fuse", std::path::Path::new("/dev/fuse").exists()) {
+        return;
+    }
+    for options in [&["2"][..], &["--idle=0.5", "3"]] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut command = grpkill_timeout();
+        command.args(["-k", "1"]).args(options).args([&fixture(), "stuck-in-exec"]);
+        let finished = run(command.arg(file.path()));
+        assert!([124, 137].contains(&finished.code), "{finished:?}");
+        assert!(finished.stderr.contains(": timed out"), "{finished:?}");
     }
 }
