@@ -16,7 +16,10 @@ const PATIENCE: Patience =
 /// How often the command line of a process may be too slow to be read, or not there, before it counts
 /// as not allowed. On a busy machine a daemon must not die because its name took long to read; and
 /// one that never can be read must not live for that.
-const STRIKES: u32 = 5;
+const STRIKES: u32 = 20;
+
+/// What counts for so many: a reader that hung, and not only found nothing.
+const HUNG: u32 = 4;
 
 /// Whether a process may linger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl Allowance {
                 Reading::Done(Some(false)) => {}
                 Reading::Done(None) | Reading::TooLong => {
                     let count = strikes.entry(stat.identity()).or_default();
-                    *count += 1;
+                    *count += if reading == Reading::TooLong { HUNG } else { 1 };
                     if *count < STRIKES {
                         undecided.insert(stat.identity());
                     }

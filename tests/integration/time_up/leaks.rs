@@ -45,7 +45,7 @@ fn ten_thousand_signals_and_a_thousand_samples_leave_nothing() {
     let copies =
         format!("for i in 1 2 3 4 5 6; do \"$0\" ignore {signal} \"$0\" work copy 120000 & done");
     let script = format!("{copies}; exec \"$0\" count {signal}");
-    let options = ["--idle=160ms", "0"];
+    let options = ["--idle=320ms", "0"];
     let mut run = start(grpkill_timeout().args(options).args(["sh", "-c", &script, &fixture()]));
     run.wait_ready();
     let pid = run.pid();
