@@ -41,10 +41,12 @@ const MOST_GROWN: u64 = 300;
 #[test]
 fn ten_thousand_signals_and_a_thousand_samples_leave_nothing() {
     let signal = libc::SIGRTMIN() + 1;
-    // Several copies, so that it is never idle, however slow the machine.
+    // Several copies, and one that always wants a processor, so that it is never idle, however slow
+    // the machine.
     let copies =
         format!("for i in 1 2 3 4 5 6; do \"$0\" ignore {signal} \"$0\" work copy 120000 & done");
-    let script = format!("{copies}; exec \"$0\" count {signal}");
+    let spinner = format!("(trap '' {signal}; while :; do :; done) &");
+    let script = format!("{copies}; {spinner} exec \"$0\" count {signal}");
     let options = ["--idle=320ms", "0"];
     let mut run = start(grpkill_timeout().args(options).args(["sh", "-c", &script, &fixture()]));
     run.wait_ready();
