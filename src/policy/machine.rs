@@ -281,14 +281,12 @@ impl<'a> Machine<'a> {
                 self.last_request = Some((signal, at));
                 vec![]
             }
-            (State::Escalating { cause: Cause::LeaderExit, step, next_at }, recent) => {
-                // A script must stop at it, though the command had ended in time.
+            // The first one in this ladder; a script must stop at it, though the command had ended
+            // in time.
+            (State::Escalating { cause: Cause::LeaderExit, step, next_at }, _) => {
                 let cause = Cause::Received(signal);
                 self.state = State::Escalating { cause, step, next_at };
-                match recent {
-                    None if before.is_some() => self.take_step(now, cause, step + 1),
-                    _ => vec![self.send(signal)],
-                }
+                vec![self.send(signal)]
             }
             (State::Escalating { cause, step, .. }, None)
                 if before.is_some() && self.policy.ladder.step(step + 1).is_some() =>
