@@ -75,7 +75,7 @@ impl Hook {
             Err(_) => WaitStatus::Lost,
         };
         let Self { shell, started } = self;
-        // It has ended, so it is reaped; or it is lost, and its drop does what can be done.
+        // It has ended, and is reaped; or somebody else has reaped it, and its number is not ours.
         drop(shell.reap());
         Ok(HookRecord { status: Some(status.code()), elapsed: started.elapsed(), timed_out: false })
     }
