@@ -23,12 +23,13 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Starts it with `sh -c`, in a group of its own.
+    /// Starts it with `sh -c`, in a group of its own. It is told the command's group, where that is
+    /// not ours: who signals it shall not hit us.
     pub fn start(
         command: &OsStr,
         cause: Cause,
         leader: Pid,
-        group: Pid,
+        group: Option<Pid>,
         job: &[Pid],
         inherited: &Inherited,
     ) -> Result<Self, SpawnError> {
@@ -45,7 +46,7 @@ impl Hook {
         let outcome = if cause == Cause::Idle { "idle" } else { "timed-out" };
         let variables = [
             ("GRPKILL_PID", leader.to_string()),
-            ("GRPKILL_PGID", group.to_string()),
+            ("GRPKILL_PGID", group.map_or_else(String::new, |group| group.to_string())),
             ("GRPKILL_PIDS", pids),
             ("GRPKILL_OUTCOME", outcome.to_owned()),
         ];

@@ -119,6 +119,8 @@ pub enum Origin {
     Kernel,
     /// Another process.
     Process,
+    /// A timer of our own.
+    Timer,
 }
 
 impl fmt::Display for Signal {

@@ -116,9 +116,18 @@ impl Job {
         self.census.group()
     }
 
-    /// The name of any process, where it is still there to ask.
-    pub fn name_of(&self, pid: Pid) -> Option<String> {
-        Some(self.census.proc()?.stat(pid)?.name)
+    /// What there is to know of any process, where it is still there to ask.
+    pub fn stat_of(&self, pid: Pid) -> Option<Stat> {
+        self.census.proc()?.stat(pid)
+    }
+
+    /// Whether a process group is one of the job's, or nobody's.
+    pub fn has_group(&self, group: Pid) -> bool {
+        let until = Instant::now() + SAMPLING;
+        let has = |seen: Vec<Stat>| seen.iter().any(|stat| stat.pgid == group);
+        group == self.group()
+            || !process::has_members(group)
+            || self.census.look_from_afar(until, |_, seen| has(seen)).unwrap_or(false)
     }
 
     /// Whether `/proc` can be read, without which only the group and the leader can be ended.

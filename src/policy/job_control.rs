@@ -5,18 +5,24 @@
 //! terminal; and a command that is stopped otherwise stops us with it, so that the shell sees the
 //! whole job stopped.
 //!
-//! | | stopped by TTIN, TTOU | stopped by TSTP | stopped by another | we are told to stop | continued | ended |
-//! | --- | --- | --- | --- | --- | --- | --- |
-//! | Ours | lend, if we are in front; else Wanted | suspend; Suspended | – | noted | – | – |
-//! | Wanted | as in Ours | as in Ours | – | suspend; Suspended | lend, if we are in front | – |
-//! | Lent | as in Ours | take back, suspend; Suspended | take back, suspend; Suspended | noted | – | take back |
-//! | Suspended | – | – | – | – | lend, if it was lent and we are in front; else continue it | – |
+//! | the command is stopped | by TTIN, TTOU | by TSTP | by another signal |
+//! | --- | --- | --- | --- |
+//! | our group was told to stop | stop | stop | stop |
+//! | our group has the terminal | lend it | stop, with our group | – |
+//! | the job has it | lend it again | take it back, stop with our group | take it back, stop with our group |
+//! | another group has it | Wanted | stop, with our group | – |
+//! | one of us may lend it to our group | ask for it: stop, with our group | stop, with our group | – |
+//! | there is none | – | – | – |
 //!
-//! Inside another of us, whose command's group we are in, our group asks as a command would: by
-//! stopping with TTIN.
+//! *Our group was told to stop* by a key or by another process, and so was the command. It may have
+//! something to do before it stops, or may not stop at all, and we stop only after it. In Wanted it is
+//! stopped already, and when it has ended there is nobody to wait for: then we stop at once.
+//!
+//! Continued, we lend the terminal again to who had it or wanted it, if our group has it; if not, the
+//! command goes on without.
 #![forbid(unsafe_code)]
 
-use crate::signal::Signal;
+use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 
 /// What is to be done, in this order.
@@ -30,23 +36,30 @@ pub enum Control {
     RestoreModes,
     /// Send this signal to our own group, as the terminal would have done.
     TellGroup(Signal),
-    /// Stop ourselves by this signal until somebody continues us.
-    Suspend(Signal),
+    /// Stop our own group by this signal, and ourselves until somebody continues us.
+    StopGroup(Signal),
+    /// Stop ourselves by a signal that our group has had, until somebody continues us.
+    Stop(Signal),
     /// Continue the command's group.
     Continue,
-    /// Continue the command if it is still stopped: who continued us may have continued it too.
-    ContinueStopped,
+    /// Send this signal to whom the signals to us are passed on.
+    PassOn(Signal),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Ours,
+    Running,
     /// The command waits for a terminal that is not ours to lend.
     Wanted,
-    Lent,
-    Suspended {
-        was_lent: bool,
+    /// We have stopped.
+    Stopped {
+        /// It had the terminal, or wanted it.
+        wants: bool,
+        /// We passed the signal on by which it was stopped, to all of the job.
+        told: bool,
     },
+    /// The command has ended.
+    Ended,
 }
 
 /// Our place, as seen from the terminal.
@@ -54,12 +67,21 @@ enum State {
 pub enum Place {
     /// Our group has the terminal.
     Front,
-    /// Another one has.
+    /// The job has it, or had it last: we have lent it.
+    Lent,
+    /// Another group has.
     Back,
     /// Another one has, and ours is the command of one of us, who lends it the terminal when we ask.
     BackOfOurOwn,
     /// There is no terminal.
     Nowhere,
+}
+
+/// The terminal has been lent, and not taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Loan {
+    /// Somebody else in our group has been stopped meanwhile.
+    group_waits: bool,
 }
 
 /// The job control of one command.
@@ -68,79 +90,22 @@ pub struct JobControl {
     /// The command is in our own group: what the terminal does to it, it does to us.
     shares_group: bool,
     state: State,
-    /// Our whole group has been told to stop.
-    told_to_stop: bool,
+    lent: Option<Loan>,
+    /// Our whole group has been told to stop by this signal, and the command has not stopped yet.
+    told: Option<Signal>,
+    /// We have continued a command that shares our group, which may have undone a later stop.
+    has_continued: bool,
 }
 
 impl JobControl {
     /// For a command that is in our own group, or in one of its own.
     pub fn new(shares_group: bool) -> Self {
-        Self { shares_group, state: State::Ours, told_to_stop: false }
+        Self { shares_group, state: State::Running, lent: None, told: None, has_continued: false }
     }
 
-    /// Our group has been told to stop, by the terminal or by who has it. A command that waits for
-    /// the terminal is stopped already, and will not tell us so again.
-    #[must_use]
-    pub fn told_to_stop(&mut self) -> Vec<Control> {
-        if self.state == State::Wanted {
-            self.state = State::Suspended { was_lent: true };
-            return vec![Control::Suspend(Signal::TSTP)];
-        }
-        self.told_to_stop = true;
-        vec![]
-    }
-
-    /// The command has been stopped by this signal.
-    #[must_use]
-    pub fn stopped(&mut self, signal: Signal, place: Place) -> Vec<Control> {
-        let told = std::mem::take(&mut self.told_to_stop);
-        let asks = [Signal::TTIN, Signal::TTOU].contains(&signal);
-        match (self.state, place) {
-            _ if self.shares_group && signal == Signal::TSTP => vec![Control::Suspend(signal)],
-            _ if self.shares_group => vec![],
-            (_, Place::Nowhere) | (State::Suspended { .. }, _) => vec![],
-            (_, Place::Front) if asks => self.lend(),
-            (_, Place::BackOfOurOwn) if asks => {
-                self.state = State::Suspended { was_lent: true };
-                vec![Control::TellGroup(signal), Control::Suspend(signal)]
-            }
-            // Another of us may have lent it to its own command since.
-            _ if asks => {
-                self.state = State::Wanted;
-                vec![]
-            }
-            (State::Lent, _) => {
-                self.state = State::Suspended { was_lent: true };
-                vec![
-                    Control::TakeBack,
-                    Control::TellGroup(Signal::TSTP),
-                    Control::Suspend(Signal::TSTP),
-                ]
-            }
-            _ if signal == Signal::TSTP => {
-                self.state = State::Suspended { was_lent: false };
-                let tell = (!told).then_some(Control::TellGroup(signal));
-                tell.into_iter().chain([Control::Suspend(signal)]).collect()
-            }
-            // Somebody stops the command and not us: that is between them.
-            _ => vec![],
-        }
-    }
-
-    /// We have been suspended, and are continued.
-    #[must_use]
-    pub fn continued(&mut self, place: Place) -> Vec<Control> {
-        match self.state {
-            _ if self.shares_group => vec![Control::ContinueStopped],
-            State::Suspended { was_lent: true } | State::Wanted if place == Place::Front => {
-                self.lend()
-            }
-            State::Suspended { .. } => {
-                self.state = State::Ours;
-                vec![Control::Continue]
-            }
-            _ => vec![],
-        }
+    /// Whether the terminal has been lent, and has not been taken back.
+    pub fn has_lent(&self) -> bool {
+        self.lent.is_some()
     }
 
     /// Whether our place is to be looked at now and then: a shell sends no CONT to a job that it
@@ -149,164 +114,171 @@ impl JobControl {
         self.state == State::Wanted
     }
 
-    /// The command has ended, or has been given up.
+    /// Our group has been told to stop, by the terminal or by who has it.
     #[must_use]
-    /// `by_us` tells whether we have sent it the signal that killed it.
-    pub fn ended(&mut self, status: Option<WaitStatus>, by_us: bool) -> Vec<Control> {
-        let was = std::mem::replace(&mut self.state, State::Ours);
-        if was != State::Lent {
+    pub fn told_to_stop(&mut self, signal: Signal, origin: Origin, place: Place) -> Vec<Control> {
+        if place == Place::Lent && asks(signal) {
+            // Somebody else in our group wants the terminal, and has to wait for it.
+            self.lent = Some(Loan { group_waits: true });
             return vec![];
         }
-        let mut controls = vec![Control::TakeBack];
+        match self.state {
+            State::Running => {
+                self.told = Some(signal);
+                let knows = self.shares_group && origin == Origin::Kernel;
+                let undone = std::mem::take(&mut self.has_continued);
+                if knows && !undone { vec![] } else { vec![Control::PassOn(signal)] }
+            }
+            State::Wanted => {
+                self.state = State::Stopped { wants: true, told: true };
+                vec![Control::PassOn(signal), Control::Stop(signal)]
+            }
+            State::Ended | State::Stopped { .. } => {
+                vec![Control::PassOn(signal), Control::Stop(signal)]
+            }
+        }
+    }
+
+    /// The command has been stopped by this signal. `may_stop` tells whether we may stop with it,
+    /// and do not have to end it.
+    #[must_use]
+    pub fn stopped(&mut self, signal: Signal, place: Place, may_stop: bool) -> Vec<Control> {
+        let told = self.told.take();
+        let asks = asks(signal);
+        if self.shares_group {
+            let by_terminal = asks || signal == Signal::TSTP;
+            let stops = may_stop && (told.is_some() || by_terminal);
+            return if stops { self.stop(place, false, told, signal) } else { vec![] };
+        }
+        match (place, told) {
+            (Place::Nowhere, _) => vec![],
+            // To end in order, too.
+            (Place::Front | Place::Lent, None) if asks => self.lend(),
+            (Place::Back, None) if asks => {
+                self.state = State::Wanted;
+                self.lent = None;
+                vec![]
+            }
+            _ if !may_stop => vec![],
+            (Place::Lent, _) => self.stop(place, true, told, Signal::TSTP),
+            // What we have passed on is no wish of its own.
+            (_, Some(by)) => self.stop(place, asks && by != signal, told, signal),
+            (Place::BackOfOurOwn, None) if asks => self.stop(place, true, told, signal),
+            (_, None) if signal == Signal::TSTP => self.stop(place, false, told, signal),
+            // Somebody stops the command and not us: that is between them.
+            (_, None) => vec![],
+        }
+    }
+
+    /// We have stopped, and go on. `command_is_stopped` is asked where the command shares our group,
+    /// and who continued us has mostly continued it too.
+    #[must_use]
+    pub fn continued(
+        &mut self,
+        place: Place,
+        command_is_stopped: impl Fn() -> bool,
+    ) -> Vec<Control> {
+        self.told = None;
+        let State::Stopped { wants, told } = self.state else {
+            return vec![Control::PassOn(Signal::CONT)];
+        };
+        self.state = State::Running;
+        if self.shares_group {
+            self.has_continued = command_is_stopped();
+            return self
+                .has_continued
+                .then_some(Control::PassOn(Signal::CONT))
+                .into_iter()
+                .collect();
+        }
+        let mut controls = if wants && place == Place::Front { self.lend() } else { vec![] };
+        if told {
+            controls.push(Control::PassOn(Signal::CONT));
+        } else if controls.is_empty() {
+            controls.push(Control::Continue);
+        }
+        controls
+    }
+
+    /// We have stopped, and go on to end the job: the limit has passed.
+    pub fn woken(&mut self) {
+        self.told = None;
+        if self.state != State::Ended {
+            self.state = State::Running;
+        }
+    }
+
+    /// A CONT has come while we ran.
+    #[must_use]
+    pub fn told_to_continue(&mut self, place: Place) -> Vec<Control> {
+        self.told = None;
+        self.has_continued = self.shares_group;
+        let mut controls = self.looked(place);
+        controls.push(Control::PassOn(Signal::CONT));
+        controls
+    }
+
+    /// Our place has been looked at.
+    #[must_use]
+    pub fn looked(&mut self, place: Place) -> Vec<Control> {
+        match (self.state, place) {
+            (State::Wanted, Place::Front) => self.lend(),
+            _ => vec![],
+        }
+    }
+
+    /// The command has ended, or has been given up. `by_us` tells whether we have sent it the signal
+    /// that killed it.
+    #[must_use]
+    pub fn ended(&mut self, status: Option<WaitStatus>, by_us: bool, place: Place) -> Vec<Control> {
+        self.state = State::Ended;
+        let mut controls = vec![];
+        // Somebody else may have taken the terminal, and needs it.
+        let is_ours = matches!(place, Place::Lent | Place::Front);
+        let Some(loan) = self.lent.take().filter(|_| is_ours) else { return controls };
+        if place == Place::Lent {
+            controls.push(Control::TakeBack);
+        }
         if let Some(WaitStatus::Signaled { signal, .. }) = status {
             // It had no chance to clean up after itself.
             controls.push(Control::RestoreModes);
-            if !by_us && [Signal::INT, Signal::QUIT].contains(&signal) {
+            if place == Place::Lent && !by_us && [Signal::INT, Signal::QUIT].contains(&signal) {
                 // A key; without us all of the job would have had it.
                 controls.push(Control::TellGroup(signal));
             }
+        }
+        if loan.group_waits {
+            controls.push(Control::TellGroup(Signal::CONT));
         }
         controls
     }
 
     fn lend(&mut self) -> Vec<Control> {
-        self.state = State::Lent;
+        self.state = State::Running;
+        self.lent = self.lent.or(Some(Loan { group_waits: false }));
         vec![Control::Lend]
+    }
+
+    fn stop(
+        &mut self,
+        place: Place,
+        wants: bool,
+        told: Option<Signal>,
+        signal: Signal,
+    ) -> Vec<Control> {
+        self.state = State::Stopped { wants, told: told.is_some() };
+        self.lent = None;
+        let take_back = (place == Place::Lent).then_some(Control::TakeBack);
+        let stop = match told {
+            Some(signal) => Control::Stop(signal),
+            None if self.shares_group => Control::Stop(signal),
+            None => Control::StopGroup(signal),
+        };
+        take_back.into_iter().chain([stop]).collect()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Control::{Continue, ContinueStopped, Lend, RestoreModes, Suspend, TakeBack, TellGroup};
-
-    const KILLED: Option<WaitStatus> =
-        Some(WaitStatus::Signaled { signal: Signal::KILL, core_dumped: false });
-    const EXITED: Option<WaitStatus> = Some(WaitStatus::Exited(0));
-
-    fn own_group() -> JobControl {
-        JobControl::new(false)
-    }
-
-    fn lent() -> JobControl {
-        let mut control = own_group();
-        assert_eq!(control.stopped(Signal::TTIN, Place::Front), [Lend]);
-        control
-    }
-
-    #[test]
-    fn who_asks_in_front_gets_the_terminal_until_the_end() {
-        for signal in [Signal::TTIN, Signal::TTOU] {
-            let mut control = own_group();
-            assert_eq!(control.stopped(signal, Place::Front), [Lend]);
-            assert_eq!(control.ended(EXITED, false), [TakeBack]);
-            assert_eq!(control.ended(EXITED, false), []);
-        }
-    }
-
-    #[test]
-    fn who_never_asked_has_nothing_to_give_back() {
-        assert_eq!(own_group().ended(KILLED, false), []);
-    }
-
-    #[test]
-    fn the_modes_of_who_was_killed_are_restored() {
-        assert_eq!(lent().ended(KILLED, false), [TakeBack, RestoreModes]);
-        assert_eq!(lent().ended(None, false), [TakeBack]);
-    }
-
-    #[test]
-    fn a_key_that_killed_the_command_is_told_to_our_group() {
-        let status = WaitStatus::Signaled { signal: Signal::INT, core_dumped: false };
-        let told = [TakeBack, RestoreModes, TellGroup(Signal::INT)];
-        assert_eq!(lent().ended(Some(status), false), told);
-        assert_eq!(lent().ended(Some(status), true), [TakeBack, RestoreModes]);
-    }
-
-    #[test]
-    fn in_the_background_it_waits_and_is_looked_after() {
-        let mut control = own_group();
-        assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-        assert!(control.waits_for_terminal());
-        assert_eq!(control.continued(Place::Back), []);
-        assert_eq!(control.continued(Place::Front), [Lend]);
-        assert!(!control.waits_for_terminal());
-    }
-
-    #[test]
-    fn who_waits_for_the_terminal_stops_when_told() {
-        for (place, then) in [(Place::Front, [Lend]), (Place::Back, [Continue])] {
-            let mut control = own_group();
-            assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-            assert_eq!(control.told_to_stop(), [Suspend(Signal::TSTP)]);
-            assert!(!control.waits_for_terminal());
-            assert_eq!(control.continued(place), then);
-        }
-    }
-
-    #[test]
-    fn under_one_of_us_we_ask_in_turn() {
-        let mut control = own_group();
-        let asked = [TellGroup(Signal::TTIN), Suspend(Signal::TTIN)];
-        assert_eq!(control.stopped(Signal::TTIN, Place::BackOfOurOwn), asked);
-        assert_eq!(control.continued(Place::Front), [Lend]);
-    }
-
-    #[test]
-    fn who_has_lost_the_terminal_to_another_waits_for_it() {
-        let mut control = lent();
-        assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-        assert!(control.waits_for_terminal());
-        assert_eq!(control.ended(KILLED, false), []);
-    }
-
-    #[test]
-    fn a_lent_terminal_comes_back_at_a_stop_and_is_lent_again() {
-        for signal in [Signal::TSTP, Signal::STOP] {
-            let mut control = lent();
-            let stop = [TakeBack, TellGroup(Signal::TSTP), Suspend(Signal::TSTP)];
-            assert_eq!(control.stopped(signal, Place::Back), stop);
-            assert_eq!(control.continued(Place::Front), [Lend]);
-            assert_eq!(control.ended(EXITED, false), [TakeBack]);
-        }
-    }
-
-    #[test]
-    fn continued_in_the_background_it_has_to_ask_again() {
-        let mut control = lent();
-        let _ = control.stopped(Signal::TSTP, Place::Back);
-        assert_eq!(control.continued(Place::Back), [Continue]);
-        assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-        assert_eq!(control.continued(Place::Front), [Lend]);
-    }
-
-    #[test]
-    fn a_key_that_our_group_has_had_is_not_told_again() {
-        let mut control = own_group();
-        assert_eq!(control.told_to_stop(), []);
-        assert_eq!(control.stopped(Signal::TSTP, Place::Front), [Suspend(Signal::TSTP)]);
-        assert_eq!(control.continued(Place::Front), [Continue]);
-        // The next one is somebody else's.
-        let stop = [TellGroup(Signal::TSTP), Suspend(Signal::TSTP)];
-        assert_eq!(control.stopped(Signal::TSTP, Place::Front), stop);
-    }
-
-    #[test]
-    fn without_a_terminal_a_stop_is_somebody_elses_business() {
-        for signal in [Signal::TTIN, Signal::TSTP, Signal::STOP] {
-            let mut control = own_group();
-            assert_eq!(control.stopped(signal, Place::Nowhere), []);
-            assert!(!control.waits_for_terminal());
-        }
-        assert_eq!(own_group().stopped(Signal::STOP, Place::Front), []);
-    }
-
-    #[test]
-    fn in_our_own_group_only_the_key_that_stops_matters() {
-        let mut control = JobControl::new(true);
-        assert_eq!(control.stopped(Signal::TSTP, Place::Front), [Suspend(Signal::TSTP)]);
-        assert_eq!(control.continued(Place::Front), [ContinueStopped]);
-        assert_eq!(control.stopped(Signal::TTIN, Place::Back), []);
-        assert_eq!(control.ended(KILLED, false), []);
-    }
+/// Whether this is how the terminal stops who wants it.
+fn asks(signal: Signal) -> bool {
+    [Signal::TTIN, Signal::TTOU].contains(&signal)
 }

@@ -150,6 +150,11 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// When the limit passes, if it is still to come.
+    pub fn limit_at(&self) -> Option<Instant> {
+        self.limit_at
+    }
+
     /// Whose end would be worth [`Event::NobodyLeft`].
     pub fn awaited(&self) -> Awaited {
         match self.state {
@@ -164,9 +169,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Whether the command may stop, and we with it: not when it is being ended.
+    /// Whether the job may stop, and we with it: not when it is being ended.
     pub fn may_be_stopped(&self) -> bool {
-        self.state == State::Running
+        matches!(self.state, State::Running | State::Settling { .. } | State::Waiting)
     }
 
     /// Whether [`Event::Idle`] would mean something.

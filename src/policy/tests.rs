@@ -7,6 +7,7 @@ use super::machine::{Machine, State};
 use super::*;
 
 mod every_sequence;
+mod job_control;
 mod lingering;
 mod time_up;
 

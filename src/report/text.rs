@@ -185,7 +185,7 @@ pub fn received(received: &Received, sender: Option<&str>) -> String {
     let Received { signal, origin, pid, uid, .. } = received;
     let sender = sender.map(|name| format!(" {}", show_word(OsStr::new(name))));
     match origin {
-        Origin::Kernel => format!("received {signal} from the kernel"),
+        Origin::Kernel | Origin::Timer => format!("received {signal} from the kernel"),
         Origin::Process => {
             format!(
                 "received {signal} from process {pid}{}, user {uid}",

@@ -235,17 +235,23 @@ impl<'a> Supervisor<'a> {
         if received.signal == Signal::CHLD || received.pid == process::own_pid() {
             return;
         }
+        self.note_received(received);
+        match received.signal {
+            Signal::CONT | Signal::TSTP | Signal::TTIN | Signal::TTOU => {
+                self.told_to_stop_or_continue(received);
+            }
+            signal => self.happened(Event::Received(signal, received.origin)),
+        }
+    }
+
+    fn note_received(&mut self, received: Received) {
         if self.console.is_verbose() && self.plan.wording == Wording::Own {
-            let sender = self.job.name_of(received.pid);
+            let sender = self.job.stat_of(received.pid).map(|stat| stat.name);
             self.to_say.push(Saying::Detail(text::received(&received, sender.as_deref())));
         }
         if self.is_noted(received.signal, self.received.len()) {
             self.received.push(received);
         }
-        if self.note_stop_or_continue(received.signal) {
-            return;
-        }
-        self.happened(Event::Received(received.signal, received.origin));
     }
 
     fn happened(&mut self, event: Event) {

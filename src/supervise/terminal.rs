@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use nix::sys::termios::Termios;
 
 use super::Supervisor;
-use crate::job::Job;
-use crate::policy::Target;
 use crate::policy::job_control::{Control, JobControl, Place};
-use crate::procfs::{Pid, Proc};
-use crate::signal::Signal;
+use crate::policy::{Event, Target};
+use crate::record::Received;
+use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
-use crate::sys::process;
-use crate::sys::terminal::{self, Terminal};
+use crate::sys::terminal::{self, Stopped, Terminal};
+use crate::sys::{process, signals};
 
 /// How often we look whether our group has come to the front while the command waits for that.
 const LOOK: Duration = Duration::from_millis(100);
@@ -27,20 +26,12 @@ pub(super) struct Tty {
     /// The modes before the terminal was lent for the first time.
     modes: Option<Termios>,
     look_at: Option<Instant>,
-    /// We were stopped, and have yet to read the CONT that ended it.
-    was_continued: bool,
 }
 
 impl Tty {
     pub(super) fn new(target: Target) -> Self {
         let control = JobControl::new(target == Target::Leader);
-        Self {
-            control,
-            terminal: OnceCell::new(),
-            modes: None,
-            look_at: None,
-            was_continued: false,
-        }
+        Self { control, terminal: OnceCell::new(), modes: None, look_at: None }
     }
 
     /// When to look at our place again.
@@ -52,96 +43,56 @@ impl Tty {
         self.terminal.get_or_init(|| Terminal::open().ok()).as_ref()
     }
 
-    fn place(&self) -> Place {
-        match self.terminal().map(Terminal::foreground_group) {
-            Some(Ok(group)) if group == process::own_group() => Place::Front,
-            Some(Ok(_)) if is_command_of_ours(process::own_group()) => Place::BackOfOurOwn,
-            Some(Ok(_)) => Place::Back,
-            Some(Err(_)) | None => Place::Nowhere,
+    fn note_modes(&mut self) {
+        if self.modes.is_none() {
+            self.modes = self.terminal().and_then(|terminal| terminal.modes().ok());
         }
     }
 
-    fn perform(&mut self, control: Control, job: &mut Job) {
-        match control {
-            Control::Lend => {
-                let modes = self.terminal().and_then(|terminal| terminal.modes().ok());
-                self.modes = self.modes.take().or(modes);
-                // Where it cannot be lent the command stops again, and the limit ends it.
-                if let Some(terminal) = self.terminal() {
-                    let _ = terminal.set_foreground_group(job.group());
-                }
-                job.continue_group();
-            }
-            Control::TakeBack => {
-                if let Some(terminal) = self.terminal() {
-                    let _ = terminal.set_foreground_group(process::own_group());
-                }
-            }
-            Control::RestoreModes => {
-                if let Some(modes) = self.modes.take()
-                    && let Some(terminal) = self.terminal()
-                {
-                    let _ = terminal.set_modes(&modes);
-                }
-            }
-            Control::TellGroup(signal) => terminal::tell_own_group(signal),
-            Control::Suspend(signal) => self.was_continued = terminal::stop_by(signal),
-            Control::Continue => job.continue_group(),
-            Control::ContinueStopped => {
-                if job.leader_is_stopped() {
-                    job.continue_group();
-                }
-            }
+    /// Makes a group the foreground one. Where that fails the command stops again when it needs the
+    /// terminal, or the shell takes what it needs.
+    fn put_in_front(&self, group: i32) {
+        if let Some(terminal) = self.terminal() {
+            let _ = terminal.set_foreground_group(group);
         }
     }
-}
 
-/// Whether a process group is that of a command which one of us has started.
-fn is_command_of_ours(group: Pid) -> bool {
-    let leader = Proc::new("/proc").stat(group);
-    leader.is_some_and(|leader| terminal::is_one_of_us(leader.ppid))
+    fn restore_modes(&mut self) {
+        if let Some(modes) = self.modes.take()
+            && let Some(terminal) = self.terminal()
+        {
+            let _ = terminal.set_modes(&modes);
+        }
+    }
 }
 
 impl Supervisor<'_> {
-    /// Takes note of a signal that stops or continues us. Returns whether it is one that has done so
-    /// and is not to be passed on: the command has been continued as we were, and what stops it since
-    /// is not to be undone.
-    pub(super) fn note_stop_or_continue(&mut self, signal: Signal) -> bool {
-        match signal {
-            Signal::CONT => std::mem::take(&mut self.tty.was_continued),
-            Signal::TSTP if self.machine.may_be_stopped() => {
-                let controls = self.tty.control.told_to_stop();
-                let suspends = !controls.is_empty();
-                self.suspend_or_not(controls);
-                suspends
+    /// Takes a signal that stops or continues, or would if we let it.
+    pub(super) fn told_to_stop_or_continue(&mut self, received: Received) {
+        let Received { signal, origin, .. } = received;
+        let may_stop = self.machine.may_be_stopped();
+        let controls = match signal {
+            // The timer was late: we had been continued before.
+            Signal::CONT if origin == Origin::Timer => return,
+            Signal::CONT => self.tty.control.told_to_continue(self.place()),
+            _ if may_stop => {
+                let place = self.place();
+                self.tty.control.told_to_stop(signal, origin, place)
             }
-            _ => false,
-        }
-    }
-
-    fn suspend_or_not(&mut self, controls: Vec<Control>) {
-        let suspends = controls.iter().any(|control| matches!(control, Control::Suspend(_)));
+            _ => return self.happened(Event::Received(signal, origin)),
+        };
         self.control(controls);
-        if suspends {
-            if let Some(idle) = &mut self.idle {
-                idle.restart(Instant::now());
-            }
-            self.look_at_place();
-        }
     }
 
     /// Sees whether the command has been stopped, and whether our place has changed meanwhile.
     pub(super) fn look_after_terminal(&mut self) {
-        if !self.machine.may_be_stopped() {
-            self.tty.look_at = None;
-            return;
-        }
         if let Some(signal) = self.job.leader_stop() {
-            let place = self.tty.place();
-            let controls = self.tty.control.stopped(signal, place);
-            self.suspend_or_not(controls);
+            let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
+            let controls = self.tty.control.stopped(signal, place, may_stop);
+            self.control(controls);
         } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
-            self.look_at_place();
+            let controls = self.tty.control.looked(self.place());
+            self.control(controls);
         }
         let (waits, now) = (self.tty.control.waits_for_terminal(), Instant::now());
         // What wakes us more often does not put it off.
@@ -149,25 +100,89 @@ impl Supervisor<'_> {
         self.tty.look_at = waits.then(|| planned.unwrap_or(now + LOOK));
     }
 
-    fn look_at_place(&mut self) {
-        let place = self.tty.place();
-        let controls = self.tty.control.continued(place);
-        self.control(controls);
-    }
-
     /// The command has ended, or been given up: the terminal is ours again.
     pub(super) fn take_terminal_back(&mut self, status: Option<WaitStatus>) {
         self.tty.look_at = None;
+        let place = if self.tty.control.has_lent() { self.place() } else { Place::Nowhere };
         // What the ladder or somebody's signal to us did is no key.
         let by_us = |signal| self.ladder.contains(&signal) || self.passed_on.contains(&signal);
         let by_us = matches!(status, Some(WaitStatus::Signaled { signal, .. }) if by_us(signal));
-        let controls = self.tty.control.ended(status, by_us);
+        let controls = self.tty.control.ended(status, by_us, place);
         self.control(controls);
     }
 
     fn control(&mut self, controls: Vec<Control>) {
         for control in controls {
-            self.tty.perform(control, &mut self.job);
+            match control {
+                Control::Lend => {
+                    self.tty.note_modes();
+                    self.tty.put_in_front(self.job.group());
+                    self.job.continue_group();
+                }
+                Control::TakeBack => self.tty.put_in_front(process::own_group()),
+                Control::RestoreModes => self.tty.restore_modes(),
+                Control::TellGroup(signal) => terminal::tell_own_group(signal),
+                Control::StopGroup(signal) => self.stop(signal, Stopped::Group),
+                Control::Stop(signal) => self.stop(signal, Stopped::Ourselves),
+                Control::Continue => self.job.continue_group(),
+                Control::PassOn(signal) => {
+                    self.happened(Event::Received(signal, Origin::Process));
+                }
+            }
         }
     }
+
+    /// Stops, until we are continued or the limit passes.
+    fn stop(&mut self, signal: Signal, who: Stopped) {
+        let at_most =
+            self.machine.limit_at().map(|at| at.saturating_duration_since(Instant::now()));
+        terminal::stop_by(signal, who, at_most);
+        if let Some(idle) = &mut self.idle {
+            idle.restart(Instant::now());
+        }
+        let by = signals::take(Signal::CONT);
+        if by.is_some_and(|by| by.origin == Origin::Timer) {
+            return self.tty.control.woken();
+        }
+        if let Some(by) = by {
+            self.note_received(by);
+        }
+        let place = self.place();
+        let (control, job) = (&mut self.tty.control, &self.job);
+        let controls = control.continued(place, || job.leader_is_stopped());
+        self.control(controls);
+    }
+
+    fn place(&self) -> Place {
+        let own = process::own_group();
+        let has_lent = self.tty.control.has_lent();
+        match self.tty.terminal().map(Terminal::foreground_group) {
+            Some(Ok(group)) if group == own => Place::Front,
+            Some(Ok(group)) if has_lent && self.job.has_group(group) => Place::Lent,
+            Some(Ok(group)) if self.is_command_of_ours(own) && !self.has_sibling_lent(group) => {
+                Place::BackOfOurOwn
+            }
+            Some(Ok(_)) => Place::Back,
+            Some(Err(_)) | None => Place::Nowhere,
+        }
+    }
+
+    /// Whether our process group is that of a command which one of us has started.
+    fn is_command_of_ours(&self, own_group: i32) -> bool {
+        let leader = self.job.stat_of(own_group);
+        leader.is_some_and(|leader| terminal::is_one_of_us(leader.ppid))
+    }
+
+    /// Whether the foreground group descends from our own one: another of us in it has lent the
+    /// terminal, and will take it back.
+    fn has_sibling_lent(&self, foreground: i32) -> bool {
+        let own = process::own_group();
+        let parent = |pid: &i32| self.job.stat_of(*pid).map(|stat| stat.ppid);
+        let mut ancestors =
+            std::iter::successors(Some(foreground), parent).take(GENERATIONS).skip(1);
+        ancestors.any(|pid| self.job.stat_of(pid).is_some_and(|stat| stat.pgid == own))
+    }
 }
+
+/// How far up we look for where a process comes from: those above could change meanwhile.
+const GENERATIONS: usize = 64;

@@ -29,6 +29,7 @@ impl Supervisor<'_> {
     pub(super) fn run_hook(&mut self, cause: Cause) {
         let Some(command) = &self.plan.hook else { return };
         let (leader, group) = (self.job.leader_pid(), self.job.group());
+        let group = (group == leader).then_some(group);
         match Hook::start(command, cause, leader, group, &self.job.pids(), self.inherited) {
             Ok(hook) => {
                 self.job.except_hook(Some(hook.pid()));

@@ -86,6 +86,13 @@ pub fn signal_group(group: pid_t, signal: Signal) -> Result<(), Errno> {
     retry(|| unsafe { libc::kill(-group, signal.number()) }).map(drop)
 }
 
+/// Whether there is a process group of this number, if only of zombies: not whether anybody lives.
+pub fn has_members(group: pid_t) -> bool {
+    assert_is_one_process(group);
+    // SAFETY: the call takes numbers, and sends nothing.
+    retry(|| unsafe { libc::kill(-group, 0) }) != Err(Errno::ESRCH)
+}
+
 /// 0, 1 and negative numbers mean our own group, init, or everybody: never what we want, and a
 /// mistake that a machine does not survive.
 fn assert_is_one_process(pid: pid_t) {

@@ -122,19 +122,43 @@ impl Inbox {
                 Ok(None) | Err(_) => return None,
             };
             if let Some(signal) = Signal::from_number(info.ssi_signo as i32) {
-                let origin = match info.ssi_code {
-                    libc::SI_KERNEL => Origin::Kernel,
-                    _ => Origin::Process,
-                };
                 return Some(Received {
                     at: Instant::now(),
                     signal,
-                    origin,
+                    origin: origin(info.ssi_code),
                     pid: info.ssi_pid as pid_t,
                     uid: info.ssi_uid,
                 });
             }
         }
+    }
+}
+
+/// Takes a signal that we block and that has come before those that wait in the [`Inbox`].
+pub fn take(signal: Signal) -> Option<Received> {
+    // SAFETY: zero bytes are valid values of all three; the set is initialised by sigemptyset, and the
+    // pointers are to values of ours. Of a signal that a process or a timer has sent, the fields are
+    // those of a process, or zero.
+    unsafe {
+        let (mut set, mut info): (sigset_t, libc::siginfo_t) = std::mem::zeroed();
+        let at_once: libc::timespec = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal.number());
+        let taken = libc::sigtimedwait(&raw const set, &raw mut info, &raw const at_once);
+        (taken == signal.number()).then(|| {
+            let origin = origin(info.si_code);
+            let (pid, uid) =
+                if origin == Origin::Process { (info.si_pid(), info.si_uid()) } else { (0, 0) };
+            Received { at: Instant::now(), signal, origin, pid, uid }
+        })
+    }
+}
+
+fn origin(code: i32) -> Origin {
+    match code {
+        libc::SI_KERNEL => Origin::Kernel,
+        libc::SI_TIMER => Origin::Timer,
+        _ => Origin::Process,
     }
 }
 

@@ -4,11 +4,16 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use libc::{pid_t, sigset_t};
 use nix::errno::Errno;
+use nix::sys::signal::{SigEvent, SigevNotify, Signal::SIGCONT};
 use nix::sys::termios::{self, SetArg, Termios};
+use nix::sys::time::TimeSpec;
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use crate::signal::Signal;
@@ -47,14 +52,12 @@ impl Terminal {
     }
 }
 
-/// Whether a process runs the same program as we do.
+/// Whether a process runs the same program as we do. Names are compared: to look at the files could
+/// take for ever, on a file system that does not answer.
 pub fn is_one_of_us(pid: pid_t) -> bool {
-    let identity = |path: &str| {
-        let file = std::fs::metadata(path).ok()?;
-        Some((file.dev(), file.ino()))
-    };
-    let theirs = identity(&format!("/proc/{pid}/exe"));
-    theirs.is_some() && theirs == identity("/proc/self/exe")
+    let program = |pid: &str| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let theirs = program(&pid.to_string());
+    theirs.is_some() && theirs == program("self")
 }
 
 /// Sends a signal to our own process group, to us too.
@@ -63,28 +66,51 @@ pub fn tell_own_group(signal: Signal) {
     unsafe { libc::kill(0, signal.number()) };
 }
 
-/// Stops ourselves by a signal that stops, and returns when we have been continued. Where nobody in
-/// our session could continue us, in an orphaned process group, the kernel does not stop us; and
-/// neither does a signal that was ignored when we were started.
+/// Who is to be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Our whole group, with us.
+    Group,
+    /// We alone: our group has had the signal.
+    Ourselves,
+}
+
+/// Stops ourselves by a signal that stops, and returns when we have been continued, or after this
+/// time. Where nobody in our session could continue us, in an orphaned process group, the kernel does
+/// not stop us; and neither does a signal that was ignored when we were started.
 ///
-/// Returns whether somebody continues us: the CONT of that is still to be read. One that has come
-/// before we stop means that we need not: to stop would discard it.
-pub fn stop_by(signal: Signal) -> bool {
-    if is_pending(Signal::CONT) {
-        return true;
+/// A CONT that comes before we stop means that we need not, as the kernel has it: it takes back a stop
+/// that waits. One that has ended the stop waits to be read.
+pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
+    match who {
+        Stopped::Group => tell_own_group(signal),
+        // To raise the signal would take back the CONT.
+        Stopped::Ourselves if is_pending(Signal::CONT) => return,
+        // SAFETY: the call takes a number, and the signal is blocked.
+        Stopped::Ourselves => drop(unsafe { libc::raise(signal.number()) }),
     }
+    // From now on the signal waits, and whatever continues us takes it back.
+    let _timer = at_most.and_then(|time| continue_after(time).ok());
     let mut set = MaybeUninit::<sigset_t>::uninit();
-    // SAFETY: the set is initialised by sigemptyset; there is no other thread. The signal is pending
-    // when it is unblocked, and acts before that call returns.
+    // SAFETY: the set is initialised by sigemptyset; there is no other thread. The signal acts before
+    // the call returns that unblocks it.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         libc::sigaddset(set.as_mut_ptr(), signal.number());
         let mut before = MaybeUninit::<sigset_t>::uninit();
-        libc::raise(signal.number());
         libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), before.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
     }
-    is_pending(Signal::CONT)
+}
+
+/// Has the kernel continue us after this time, stopped as we may be, unless the timer is dropped.
+fn continue_after(time: Duration) -> Result<Timer, Errno> {
+    let notify = SigevNotify::SigevSignal { signal: SIGCONT, si_value: 0 };
+    let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
+    // Zero would be never.
+    let time = TimeSpec::from(time.max(Duration::from_nanos(1)));
+    timer.set(Expiration::OneShot(time), TimerSetTimeFlags::empty())?;
+    Ok(timer)
 }
 
 /// Whether a signal that we block has come and not been read.

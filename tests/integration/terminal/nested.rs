@@ -34,32 +34,27 @@ fn all_keys_work(line: &str) {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn one_of_us_in_another_has_the_terminal() {
     all_keys_work("grpkill-timeout 100 grpkill-timeout 90 sh reader");
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn three_of_us_have_the_terminal() {
     all_keys_work("grpkill-timeout 100 grpkill-timeout 90 grpkill-timeout 80 sh reader");
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn one_of_us_under_the_name_timeout_has_the_terminal() {
     all_keys_work("./timeout 100 grpkill-timeout 90 sh reader");
     all_keys_work("grpkill-timeout 100 ./timeout 90 sh reader");
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn in_a_script_of_ours_the_terminal_is_had() {
     all_keys_work("grpkill-timeout 100 sh -c 'grpkill-timeout 90 sh reader; exit'");
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn one_of_us_in_another_in_every_shell() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -76,7 +71,6 @@ fn one_of_us_in_another_in_every_shell() {
 
 /// coreutils' passes a TSTP on to nobody, so there Ctrl-Z is left out.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn under_another_timeout_in_the_foreground_it_reads() {
     let mut terminal = Terminal::bash();
     let line = "timeout --foreground 100 grpkill-timeout 90 sh reader";
@@ -96,7 +90,6 @@ fn under_another_timeout_in_the_foreground_it_reads() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_outer_limit_takes_the_inner_job() {
     let mut terminal = Terminal::bash();
     terminal.line("grpkill-timeout -q 100 grpkill-timeout -q 90 fixture raw tidy");
@@ -112,7 +105,6 @@ fn the_outer_limit_takes_the_inner_job() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_inner_limit_is_the_inner_ones() {
     let mut terminal = Terminal::bash();
     terminal.line("grpkill-timeout 100 sh -c 'grpkill-timeout -q 90 sh reader; echo inner $?'");
@@ -128,7 +120,6 @@ fn the_inner_limit_is_the_inner_ones() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_terminal_inside_ours_works() {
     if !has_program("script") {
         return;
@@ -157,7 +148,6 @@ fn a_terminal_inside_ours_works() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn those_that_run_several_of_us_are_undisturbed() {
     let mut terminal = Terminal::bash();
     terminal.script("Makefile", "all: a b\na b:\n\t@grpkill-timeout 100 echo made $@\n");
@@ -173,7 +163,6 @@ fn those_that_run_several_of_us_are_undisturbed() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn ctrl_c_ends_all_of_several() {
     let mut terminal = Terminal::bash();
     terminal.script("Makefile", "all: a b\na b:\n\t@grpkill-timeout 100 fixture worker\n");
@@ -205,7 +194,6 @@ fn ctrl_c_ends_all_of_several() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn in_a_multiplexer_keys_stops_and_the_limit_work() {
     if !has_program("tmux") {
         return;

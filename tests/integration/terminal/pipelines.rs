@@ -6,7 +6,6 @@ use super::shell::Shell;
 use crate::harness::{has_program, state};
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
     for shell in Shell::all() {
         for line in [
@@ -33,7 +32,6 @@ fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn ctrl_c_ends_the_whole_pipeline() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -49,7 +47,6 @@ fn ctrl_c_ends_the_whole_pipeline() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn two_of_us_stop_and_go_on_together() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -73,7 +70,6 @@ fn two_of_us_stop_and_go_on_together() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn two_that_read_take_turns() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -96,12 +92,12 @@ fn two_that_read_take_turns() {
     }
 }
 
-/// Between `fg` and our look at our place.
+/// Between `fg` and our look at our place. Other shells than bash send a CONT then, which undoes the
+/// key if it comes after it.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
-    for shell in Shell::all() {
-        let mut terminal = Terminal::shell(shell);
+    for _ in 0..3 {
+        let mut terminal = Terminal::bash();
         terminal.line("grpkill-timeout 100 sh reader &");
         terminal.expect("reading");
         let ours = terminal.our_pid();
@@ -111,7 +107,7 @@ fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
         terminal.command("fg");
         terminal.press(CTRL_Z);
         terminal.prompt();
-        assert_eq!((state(ours), state(reader)), (Some('T'), Some('T')), "{shell:?}");
+        assert_eq!((state(ours), state(reader)), (Some('T'), Some('T')));
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.line("one");
@@ -124,7 +120,6 @@ fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
 
 /// OpenSSH's, like readpassphrase(3), stops itself once more when it has been told to stop.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_passphrase_is_asked_for_by_who_catches_the_stop() {
     if !has_program("ssh-keygen") {
         return;

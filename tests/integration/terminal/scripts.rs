@@ -39,7 +39,6 @@ fn end(terminal: &mut Terminal, under_a_shell: bool) -> i32 {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn two_commands_read_one_after_the_other() {
     for under in UNDER_A_SHELL {
         let twice = "grpkill-timeout 100 sh reader\ngrpkill-timeout 100 sh reader\nexit 3";
@@ -56,7 +55,6 @@ fn two_commands_read_one_after_the_other() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_script_reads_after_the_command_has() {
     for under in UNDER_A_SHELL {
         let text = "grpkill-timeout 100 sh reader\nread line\necho \"script got $line\"";
@@ -73,7 +71,6 @@ fn the_script_reads_after_the_command_has() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_command_sets_the_modes() {
     for under in UNDER_A_SHELL {
         let text = "grpkill-timeout 100 stty -echo\necho set $?\nread line\nstty echo";
@@ -86,7 +83,6 @@ fn the_command_sets_the_modes() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_key_that_ends_the_command_stops_the_script() {
     for under in UNDER_A_SHELL {
         for (key, status) in [(CTRL_C, 130), (CTRL_BACKSLASH, 131)] {
@@ -109,7 +105,6 @@ fn a_key_that_ends_the_command_stops_the_script() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn ctrl_z_stops_the_script_and_fg_continues_all() {
     for command in ["sh reader", "bash asking"] {
         let mut terminal = Terminal::bash();
@@ -136,7 +131,6 @@ fn ctrl_z_stops_the_script_and_fg_continues_all() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_script_that_does_not_read_stops_and_goes_on_too() {
     let mut terminal = Terminal::bash();
     terminal.script("script", "grpkill-timeout 100 fixture worker\necho went on");
@@ -159,7 +153,6 @@ fn a_script_that_does_not_read_stops_and_goes_on_too() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_pipeline_in_a_script_reads_and_writes() {
     for under in UNDER_A_SHELL {
         let text = "grpkill-timeout 100 sh reader | sed -u 's/^/through: /'\nexit 3";
@@ -174,7 +167,6 @@ fn a_pipeline_in_a_script_reads_and_writes() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_key_ends_the_whole_pipeline_in_a_script() {
     for under in UNDER_A_SHELL {
         let text = "grpkill-timeout 100 sh reader | sed -u 's/^/through: /'\necho went on";
@@ -189,7 +181,6 @@ fn a_key_ends_the_whole_pipeline_in_a_script() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_script_goes_on_after_the_limit_with_its_modes() {
     for under in UNDER_A_SHELL {
         let text = "stty -g >before\ngrpkill-timeout -q -k 0.1 100 fixture raw deaf\n\
@@ -208,7 +199,6 @@ fn the_script_goes_on_after_the_limit_with_its_modes() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_size_of_the_window_reaches_the_command() {
     for under in UNDER_A_SHELL {
         // With the terminal lent, and without.
@@ -229,7 +219,6 @@ fn the_size_of_the_window_reaches_the_command() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn closing_the_window_ends_the_job() {
     for under in UNDER_A_SHELL {
         for command in ["sh reader", "fixture worker"] {
@@ -250,7 +239,6 @@ fn closing_the_window_ends_the_job() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn output_from_behind_waits_for_the_terminal_where_that_is_wanted() {
     let mut terminal = Terminal::bash();
     assert_eq!(terminal.run("stty tostop"), 0);

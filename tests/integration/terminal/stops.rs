@@ -3,7 +3,7 @@
 use super::members::signal_group;
 use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
-use crate::harness::{PROGRAM, is_alive, signal_process, state, wait_gone};
+use crate::harness::{PROGRAM, children, is_alive, signal_process, state, wait_gone};
 
 /// A reader that has the terminal, and answers.
 fn reading(terminal: &mut Terminal, options: &str) {
@@ -18,7 +18,6 @@ fn works(terminal: &mut Terminal) {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn stopped_and_in_front_again_it_goes_on_reading() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -38,7 +37,6 @@ fn stopped_and_in_front_again_it_goes_on_reading() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn what_does_not_read_goes_on_behind_and_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -63,7 +61,6 @@ fn what_does_not_read_goes_on_behind_and_in_front() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn what_reads_stops_again_behind_and_goes_on_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -88,7 +85,6 @@ fn what_reads_stops_again_behind_and_goes_on_in_front() {
 
 /// A shell sends no CONT to a job that it believes running.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn started_behind_it_reads_when_brought_to_the_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -108,7 +104,6 @@ fn started_behind_it_reads_when_brought_to_the_front() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn keys_that_come_before_the_terminal_is_lent_act_too() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -127,7 +122,6 @@ fn keys_that_come_before_the_terminal_is_lent_act_too() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_limit_that_passes_leaves_the_prompt_in_order() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -146,7 +140,6 @@ fn a_limit_that_passes_leaves_the_prompt_in_order() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_real_limit_ends_what_reads() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -157,7 +150,6 @@ fn a_real_limit_ends_what_reads() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn our_own_death_gives_the_shell_its_terminal() {
     for shell in Shell::all() {
         for signal in [libc::SIGKILL, libc::SIGTERM] {
@@ -174,7 +166,6 @@ fn our_own_death_gives_the_shell_its_terminal() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_limit_that_passes_while_stopped_shows_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -191,7 +182,6 @@ fn a_limit_that_passes_while_stopped_shows_in_front() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_limit_ends_what_waits_for_the_terminal_behind() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
@@ -209,7 +199,61 @@ fn a_limit_ends_what_waits_for_the_terminal_behind() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
+fn a_limit_that_passes_while_stopped_ends_the_job_at_once() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        reading(&mut terminal, "-q 1");
+        let ours = terminal.our_pid();
+        let reader = terminal.child_of(ours);
+        terminal.press(CTRL_Z);
+        assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+        terminal.wait_until("it outlives its limit", |_| !is_alive(reader) && !is_alive(ours));
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+#[test]
+fn what_lingers_and_is_waited_for_is_stopped_and_goes_on_with_us() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout --lingering=wait 100 sh -c 'fixture worker & :'");
+        let worker = terminal.expect_number("working ");
+        let ours = terminal.our_pid();
+        terminal.wait_until("it is not left behind", |_| children(ours).contains(&worker));
+        for _ in 0..2 {
+            terminal.press(CTRL_Z);
+            assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+            // We do not wait for it to act on the signal.
+            terminal.wait_until("it does not stop", |_| state(worker) == Some('T'));
+            terminal.assert_in_order();
+            terminal.command("fg");
+            terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
+        }
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// A program may want the terminal for its last words.
+#[test]
+fn who_is_being_ended_may_still_ask_for_the_terminal() {
+    let mut terminal = Terminal::bash();
+    terminal.script(
+        "asking",
+        "trap 'stty sane && echo it was set; exit 0' TERM; echo here; while :; do sleep 0.01; done",
+    );
+    terminal.command_says("grpkill-timeout -q 100 sh asking", "here\r\n");
+    terminal.limit_passes();
+    terminal.expect("it was set");
+    assert_eq!(terminal.prompt(), 124);
+    terminal.assert_in_order();
+    terminal.leave();
+}
+
+#[test]
 fn modes_are_restored_when_the_command_was_killed() {
     for how in ["-k 0.1", "-s KILL"] {
         let mut terminal = Terminal::running(&mut command(&format!("{how} 100 fixture raw deaf")));
@@ -223,7 +267,6 @@ fn modes_are_restored_when_the_command_was_killed() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn modes_are_left_as_a_command_that_ends_by_itself_wants_them() {
     let mut terminal = Terminal::running(&mut command("100 fixture raw untidy"));
     let before = terminal.first_modes.clone();
@@ -235,7 +278,6 @@ fn modes_are_left_as_a_command_that_ends_by_itself_wants_them() {
 
 /// Whether a raw command is in raw mode again after a stop is between it and the shell.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn a_raw_command_that_stops_itself_finds_the_modes_as_without_us() {
     let local_flags = |shell, program: &str| {
         let mut terminal = Terminal::shell(shell);

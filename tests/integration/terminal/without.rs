@@ -4,10 +4,10 @@ use std::process::Command;
 
 use super::members::group_of;
 use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::shell::Shell;
 use crate::harness::{is_alive, signal_process, state};
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn without_a_controlling_terminal_nothing_is_lent() {
     let mut terminal = Terminal::bash();
     // Its input is a terminal, but another session's: it may read there whoever is in front.
@@ -24,7 +24,6 @@ fn without_a_controlling_terminal_nothing_is_lent() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn without_a_terminal_a_stopped_command_stops_nobody_and_is_ended() {
     let mut terminal = Terminal::bash();
     terminal.line("setsid -w grpkill-timeout 100 fixture worker < /dev/null");
@@ -43,7 +42,6 @@ fn without_a_terminal_a_stopped_command_stops_nobody_and_is_ended() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn closed_input_is_no_reason_to_have_no_terminal() {
     let mut terminal = Terminal::bash();
     terminal.command_says("grpkill-timeout 100 bash asks <&-", "Password: ");
@@ -56,7 +54,6 @@ fn closed_input_is_no_reason_to_have_no_terminal() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn the_terminal_on_standard_error_alone_is_enough() {
     let mut terminal = Terminal::bash();
     let line = "grpkill-timeout 100 sh -c 'stty -echo <&2; echo set $? >&2' </dev/null >/dev/null";
@@ -73,7 +70,6 @@ fn the_terminal_on_standard_error_alone_is_enough() {
 
 /// Nobody in the session could continue us there, and the kernel knows.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn in_an_orphaned_group_a_key_stops_nobody_for_ever() {
     // The leader of the session is us, and our parent is in another one.
     let mut terminal =
@@ -97,7 +93,6 @@ fn in_an_orphaned_group_a_key_stops_nobody_for_ever() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn when_the_parent_has_gone_a_key_stops_nobody_for_ever() {
     let mut terminal = Terminal::bash();
     // A script that ends before us; the shell has its terminal back and keeps it.
@@ -116,7 +111,6 @@ fn when_the_parent_has_gone_a_key_stops_nobody_for_ever() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn under_nohup_the_window_may_be_closed() {
     let mut terminal = Terminal::bash();
     terminal.line("nohup grpkill-timeout 100 fixture worker >said 2>&1 &");
@@ -140,7 +134,6 @@ fn under_nohup_the_window_may_be_closed() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn in_the_foreground_it_reads_by_itself() {
     let mut terminal = Terminal::bash();
     for options in ["-f", "-f --kill-after=1"] {
@@ -171,8 +164,27 @@ fn in_the_foreground_it_reads_by_itself() {
     terminal.leave();
 }
 
+/// Which the terminal stops there, and us with it.
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
+fn in_the_foreground_it_may_be_started_behind_and_brought_to_the_front() {
+    for shell in Shell::all() {
+        let mut terminal = Terminal::shell(shell);
+        terminal.line("grpkill-timeout -f 100 sh reader &");
+        terminal.expect("reading");
+        let ours = terminal.our_pid();
+        terminal.wait_stopped();
+        assert_eq!(state(ours), Some('T'), "{shell:?}");
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.line("one");
+        terminal.expect("got one");
+        terminal.press(CTRL_D);
+        assert_eq!(terminal.prompt(), 0, "{shell:?}");
+        terminal.leave();
+    }
+}
+
+#[test]
 fn in_the_foreground_a_key_reaches_the_command_once() {
     let mut terminal = Terminal::bash();
     terminal.line("grpkill-timeout -f 100 fixture count 2");
@@ -191,7 +203,6 @@ fn in_the_foreground_a_key_reaches_the_command_once() {
 }
 
 #[test]
-#[ignore = "job control has races left that show on a busy machine"]
 fn under_the_name_timeout_the_terminal_works_too() {
     let mut terminal = Terminal::bash();
     for options in ["", "-k 1", "--foreground"] {
