@@ -182,33 +182,6 @@ fn the_orphans_of_strangers_are_left_alone() {
     wait_gone(orphan);
 }
 
-#[test]
-fn as_pid_1_orphans_are_reaped_and_statuses_returned() {
-    if !is_root() || !has_program("unshare") {
-        return;
-    }
-    let in_namespace = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args([
-            "--pid",
-            "--fork",
-            "--mount-proc",
-            PROGRAM,
-            "-k",
-            "0.3",
-            "1",
-            "sh",
-            "-c",
-            script,
-        ]);
-        run(&mut command)
-    };
-    assert_eq!(in_namespace("exit 3").code, 3);
-    assert_eq!(in_namespace("kill -KILL $$").code, 137);
-    assert_eq!(in_namespace("sleep 1000 & sleep 1000").code, 124);
-    assert_eq!(in_namespace("trap '' TERM; sleep 1000 & sleep 1000").code, 137);
-}
-
 /// In a new pid namespace with the old `/proc`, its numbers are other processes'.
 #[test]
 fn a_proc_that_speaks_of_others_is_not_believed() {

@@ -8,6 +8,7 @@ mod harness;
 mod compat;
 mod faults;
 mod inherited;
+mod init;
 mod input;
 mod job;
 mod lingering;
