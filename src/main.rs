@@ -21,6 +21,7 @@ mod job;
 mod ladder;
 mod policy;
 mod procfs;
+mod progress;
 mod record;
 mod redact;
 mod report;

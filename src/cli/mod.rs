@@ -90,6 +90,10 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     report: Option<OsString>,
 
+    /// Show the time in the terminal's progress and title
+    #[arg(long)]
+    progress: bool,
+
     /// auto, always or never
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: Color,

@@ -37,6 +37,8 @@ pub struct Plan {
     pub verbosity: Verbosity,
     /// When to use colour.
     pub color: Color,
+    /// Whether the terminal shows the time that has passed and is left.
+    pub shows_progress: bool,
     /// Whose words to use for signals.
     pub wording: Wording,
 }
@@ -96,6 +98,7 @@ impl Plan {
             report,
             verbosity,
             color: typed.color,
+            shows_progress: typed.progress,
             wording: if is_timeout { Wording::Timeout } else { Wording::Own },
         })
     }

@@ -3,6 +3,7 @@
 
 pub mod json;
 pub mod processes;
+pub mod progress;
 pub mod text;
 mod waits;
 pub mod words;

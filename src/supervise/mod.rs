@@ -16,6 +16,7 @@ use crate::idle::IdleWatch;
 use crate::job::{self, Job};
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Cause, Event, Target};
+use crate::progress::Progress;
 use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
 use crate::signal::Signal;
@@ -26,10 +27,12 @@ use crate::sys::spawn::{Spawn, Stdio};
 use crate::sys::{self, process};
 
 mod error;
+mod telling;
 mod terminal;
 mod time_up;
 
 pub use error::RunError;
+use telling::Saying;
 use terminal::Tty;
 
 /// How long to rest when ppoll itself fails, so that we go on without spinning.
@@ -42,10 +45,6 @@ const BLIND: &str =
 /// How many signals are taken before we look at the clock again: whoever floods us with them shall
 /// not postpone the limit.
 const SIGNALS_PER_TURN: usize = 32;
-
-/// How many signals of each kind are kept for the report: a flood of them must not cost memory
-/// without end.
-const MOST_NOTED: usize = 10_000;
 
 /// Runs the command of a plan to its end.
 pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
@@ -106,6 +105,7 @@ struct Supervisor<'a> {
     sent: Vec<Sent>,
     received: Vec<Received>,
     tty: Tty,
+    progress: Option<Progress>,
     idle: Option<IdleWatch>,
     snapshot: Option<Snapshot>,
     hook: Option<Hook>,
@@ -119,16 +119,6 @@ struct Supervisor<'a> {
     finished: bool,
     /// What is to be said when there is time for it: a reader could keep us waiting.
     to_say: Vec<Saying>,
-}
-
-/// What is to be said.
-enum Saying {
-    /// For `--verbose`.
-    Detail(String),
-    /// Why time is up, and what was running then. It is put into words when the signal has gone.
-    Snapshot(String),
-    /// For everybody.
-    Error(String),
 }
 
 impl<'a> Supervisor<'a> {
@@ -157,6 +147,7 @@ impl<'a> Supervisor<'a> {
             sent: Vec::new(),
             received: Vec::new(),
             tty: Tty::new(plan.policy.target),
+            progress: plan.shows_progress.then(|| Progress::new(plan, started)).flatten(),
             idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
             snapshot: None,
             hook: None,
@@ -201,6 +192,7 @@ impl<'a> Supervisor<'a> {
             }
             self.note_sent();
             self.say();
+            self.show_progress();
         }
         Ok(self.end())
     }
@@ -209,7 +201,8 @@ impl<'a> Supervisor<'a> {
     fn wait(&self) {
         let sample = self.machine.may_be_idle().then(|| Some(self.idle.as_ref()?.next_at()));
         let (job, tty) = (self.job.poll_timeout(), self.tty.poll_timeout());
-        let until = [self.machine.poll_timeout(), job, tty, sample.flatten()];
+        let progress = self.progress.as_ref().map(Progress::next_at);
+        let until = [self.machine.poll_timeout(), job, tty, sample.flatten(), progress];
         let until = until.into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
@@ -241,16 +234,6 @@ impl<'a> Supervisor<'a> {
                 self.told_to_stop_or_continue(received);
             }
             signal => self.happened(Event::Received(signal, received.origin)),
-        }
-    }
-
-    fn note_received(&mut self, received: Received) {
-        if self.console.is_verbose() && self.plan.wording == Wording::Own {
-            let sender = self.job.stat_of(received.pid).map(|stat| stat.name);
-            self.to_say.push(Saying::Detail(text::received(&received, sender.as_deref())));
-        }
-        if self.is_noted(received.signal, self.received.len()) {
-            self.received.push(received);
         }
     }
 
@@ -304,42 +287,6 @@ impl<'a> Supervisor<'a> {
         if ends {
             self.first_sent.get_or_insert(now);
             self.ladder.push(signal);
-        }
-    }
-
-    /// Takes over what the job has sent, for those who want to know.
-    fn note_sent(&mut self) {
-        for sent in self.job.take_sent() {
-            if self.console.is_verbose() && self.plan.wording == Wording::Own {
-                self.to_say.push(Saying::Detail(text::sent(&sent)));
-            }
-            if self.is_noted(sent.signal, self.sent.len()) {
-                self.sent.push(sent);
-            }
-        }
-    }
-
-    /// Whether a signal goes into the report, which has so many: those that end the job go before.
-    fn is_noted(&self, signal: Signal, already: usize) -> bool {
-        let ends = self.plan.policy.is_of_ladder(signal);
-        let most = if ends { 2 * MOST_NOTED } else { MOST_NOTED };
-        self.plan.report.is_some() && already < most
-    }
-
-    fn say(&mut self) {
-        for saying in self.to_say.drain(..) {
-            match saying {
-                Saying::Detail(line) => self.console.detail(&line),
-                Saying::Snapshot(reason) => {
-                    let snapshot = self.snapshot.as_ref();
-                    let style = self.console.style();
-                    let lines = snapshot.map(|snapshot| {
-                        text::snapshot(&self.plan.command, &reason, snapshot, style)
-                    });
-                    self.console.notice(&lines.unwrap_or_default());
-                }
-                Saying::Error(line) => self.console.error(&line),
-            }
         }
     }
 

@@ -136,6 +136,9 @@ impl Supervisor<'_> {
     fn stop(&mut self, signal: Signal, who: Stopped) {
         let at_most =
             self.machine.limit_at().map(|at| at.saturating_duration_since(Instant::now()));
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
         terminal::stop_by(signal, who, at_most);
         if let Some(idle) = &mut self.idle {
             idle.restart(Instant::now());
@@ -153,7 +156,7 @@ impl Supervisor<'_> {
         self.control(controls);
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let own = process::own_group();
         let has_lent = self.tty.control.has_lent();
         match self.tty.terminal().map(Terminal::foreground_group) {

@@ -7,6 +7,7 @@ mod shell;
 mod nested;
 mod parent;
 mod pipelines;
+mod progress;
 mod rivals;
 mod scripts;
 mod shells;
