@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::git::isolate_git;
 use crate::harness::{
     Running, can, children, grpkill_timeout, is_alive, signal_process, start, state, wait_until,
 };
@@ -55,7 +56,7 @@ impl Clone {
 
     fn git(&self, arguments: &[&str]) {
         let mut command = Command::new("git");
-        let status = isolate(&mut command).args(arguments).current_dir(self.path()).status();
+        let status = isolate_git(&mut command).args(arguments).current_dir(self.path()).status();
         assert!(status.is_ok_and(|status| status.success()), "git {arguments:?}");
     }
 
@@ -69,7 +70,7 @@ impl Clone {
     fn fetch(&self, options: &[&str]) -> (Running, Maintenance) {
         let mut command = grpkill_timeout();
         let fetch = "git fetch --quiet && { read code; exit $code; }";
-        isolate(&mut command).args(options).args(["-k", "100", "0", "sh", "-c", fetch]);
+        isolate_git(&mut command).args(options).args(["-k", "100", "0", "sh", "-c", fetch]);
         let run = start(command.current_dir(self.path().join("clone")));
         let mut pid = None;
         wait_until("there is no maintenance", || {
@@ -85,11 +86,6 @@ impl Clone {
         });
         (run, maintenance)
     }
-}
-
-/// Nothing of the user's or the machine's configuration.
-fn isolate(command: &mut Command) -> &mut Command {
-    command.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
 }
 
 /// The daemon; ended with this value, so that nothing works in a directory that is gone.

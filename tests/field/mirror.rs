@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::git::isolate_git;
 use crate::harness::{
     Running, can, children, grpkill_timeout, signal_process, start, state, wait_gone, wait_until,
 };
@@ -27,7 +28,8 @@ impl Repository {
     }
 
     fn git(&self, arguments: &[&str]) {
-        let status = Command::new("git").args(arguments).current_dir(self.path()).status();
+        let mut command = Command::new("git");
+        let status = isolate_git(&mut command).args(arguments).current_dir(self.path()).status();
         assert!(status.is_ok_and(|status| status.success()), "git {arguments:?}");
     }
 
@@ -53,7 +55,7 @@ impl Repository {
 
     fn update(&self, command: &mut Command) -> Running {
         let environment = [("GIT_TERMINAL_PROMPT", "0"), ("https_proxy", ""), ("no_proxy", "*")];
-        start(command.current_dir(self.path()).envs(environment))
+        start(isolate_git(command).current_dir(self.path()).envs(environment))
     }
 }
 
