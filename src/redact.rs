@@ -32,7 +32,8 @@ pub fn redact(word: &OsStr) -> Cow<'_, OsStr> {
         shown.extend_from_slice(before);
         rest = after;
         if let Some(at) = authority.iter().rposition(|byte| *byte == b'@') {
-            let is_web = before.ends_with(b"http://") || before.ends_with(b"https://");
+            let is_web =
+                [&b"http://"[..], b"https://"].iter().any(|scheme| ends_with(before, scheme));
             if is_web || authority[..at].contains(&b':') {
                 shown.extend_from_slice(MASK);
                 rest = &after[at..];
@@ -58,6 +59,11 @@ pub fn redact_all(words: &[String]) -> Vec<String> {
     words.iter().map(|word| redact(OsStr::new(word)).to_string_lossy().into_owned()).collect()
 }
 
+/// Whether it ends so, in capitals or not.
+fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    text.len() >= end.len() && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
+}
+
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
@@ -74,6 +80,7 @@ mod tests {
             ("https://ghp_token@example.org/x.git", "https://***@example.org/x.git"),
             ("https://me:p@ss@example.org", "https://***@example.org"),
             ("https://me:p'a\\s\"s@example.org", "https://***@example.org"),
+            ("HTTPS://token@example.org", "HTTPS://***@example.org"),
             ("--url=ftp://a:b@h/ http://c:d@i", "--url=ftp://***@h/ http://***@i"),
             ("curl 'https://a:b@c' | sh", "curl 'https://***@c' | sh"),
             ("https://me:s3c/r?e#t@example.org/x", "https://***@example.org/x"),

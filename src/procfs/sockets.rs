@@ -76,24 +76,19 @@ impl SocketTable {
     /// Those with these inodes, the equal ones counted. One that is neither bound nor connected is
     /// in no table.
     pub fn count(&self, inodes: &[Inode]) -> Vec<Sockets> {
-        let mut counted: Vec<Sockets> = Vec::new();
+        let mut by_kind: HashMap<_, Sockets> = HashMap::new();
         for socket in inodes.iter().filter_map(|inode| self.0.get(inode)) {
-            let same_peer = |other: &&mut Sockets| {
-                let own_end = socket.remote.is_some() || socket.local == other.local;
-                own_end
-                    && (&socket.protocol, &socket.remote, &socket.state)
-                        == (&other.protocol, &other.remote, &other.state)
-            };
-            match counted.iter_mut().find(same_peer) {
-                Some(same) => {
-                    same.count += 1;
-                    if same.local != socket.local {
-                        same.local = None;
-                    }
-                }
-                None => counted.push(socket.clone()),
+            // Where there is no peer the own end tells them apart.
+            let end = socket.remote.as_ref().or(socket.local.as_ref());
+            let kind = (&socket.protocol, socket.remote.is_some(), end, &socket.state);
+            let same =
+                by_kind.entry(kind).or_insert_with(|| Sockets { count: 0, ..socket.clone() });
+            same.count += 1;
+            if same.local != socket.local {
+                same.local = None;
             }
         }
+        let mut counted: Vec<Sockets> = by_kind.into_values().collect();
         // What there is most of is what a leak looks like.
         counted.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
         counted
