@@ -150,26 +150,33 @@ fn an_init_under_us_is_ended_with_what_it_has_started() {
     }
 }
 
+/// One of us around a command that waits with its child.
+fn inner() -> String {
+    format!("{PROGRAM} -q 100 sh -c 'echo inner $$; sleep 1000 & wait'")
+}
+
 /// Programs that start several commands, two of which wait, with one of us around each.
-fn starters() -> Vec<(&'static str, String)> {
-    let inner = format!("{PROGRAM} -q 100 sh -c 'echo inner $$; sleep 1000 & wait'");
-    let makefile = format!("all: a b\na b:\n\t@{}\n", inner.replace('$', "$$"));
-    let starters = vec![
+fn starters() -> impl Iterator<Item = (&'static str, String)> {
+    let inner = inner();
+    let starters = [
         ("timeout", format!("timeout 100 {inner} & {inner} & wait")),
-        ("xargs", format!("printf '1\n2\n' | xargs -P2 -I% {inner}")),
-        ("make", format!("printf '%b' {makefile:?} | env -u MAKEFLAGS make -s -j2 -f -")),
+        ("xargs", format!("printf '1\\n2\\n' | xargs -P2 -I% {inner}")),
+        ("make", "printf '%s' \"$MAKEFILE\" | env -u MAKEFLAGS make -s -j2 -f -".to_owned()),
         ("find", format!("find / /proc -maxdepth 0 -exec {inner} \\; & {inner} & wait")),
         ("parallel", format!("parallel -q --will-cite -u -j2 {inner} ::: 1 2")),
     ];
-    starters.into_iter().filter(|(name, _)| has_program(name)).collect()
+    starters.into_iter().filter(|(name, _)| has_program(name))
 }
 
 #[test]
 fn the_outer_limit_takes_all_the_inner_jobs() {
+    let makefile = format!("all: a b\na b:\n\t@{}\n", inner().replace('$', "$$"));
     for (name, script) in starters() {
-        let mut run =
-            start(grpkill_timeout().args(["-q", "-k", "5", "100", "bash", "-c", &script]));
+        let mut command = grpkill_timeout();
+        command.args(["-q", "-k", "5", "100", "bash", "-c", &script]).env("MAKEFILE", &makefile);
+        let mut run = start(&mut command);
         let inner = [run.wait_pid("inner"), run.wait_pid("inner")];
+        assert!(inner.into_iter().all(is_alive), "{name}");
         run.limit_passes();
         assert_eq!(run.wait_exit().code(), Some(124), "{name}");
         inner.into_iter().for_each(assert_gone);

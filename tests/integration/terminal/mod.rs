@@ -2,6 +2,7 @@
 
 mod members;
 mod pty;
+mod reader;
 mod shell;
 
 mod nested;

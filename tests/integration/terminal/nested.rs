@@ -9,23 +9,18 @@ use crate::harness::{find_program, has_program, is_alive, signal_process, wait_g
 /// Reads, stops, goes on and ends by Ctrl-C, with the prompt in order and not a word of ours.
 fn all_keys_work(line: &str) {
     let mut terminal = Terminal::bash();
-    terminal.command_says(line, "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.start_reader(line);
     for _ in 0..2 {
         terminal.press(CTRL_Z);
         assert_eq!(terminal.prompt(), 148, "{line}");
         terminal.wait_stopped();
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
     }
     terminal.press(CTRL_D);
     assert_eq!(terminal.prompt(), 0, "{line}");
-    terminal.command_says(line, "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.start_reader(line);
     terminal.press(CTRL_C);
     assert_eq!(terminal.prompt(), 130, "{line}");
     assert!(!terminal.screen().contains("grpkill-timeout: "), "{}", terminal.screen());
@@ -59,9 +54,7 @@ fn one_of_us_in_another_in_every_shell() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
         let line = "grpkill-timeout 100 grpkill-timeout 90 sh reader";
-        terminal.command_says(line, "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(line);
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), 130, "{shell:?}");
         terminal.assert_in_order();
@@ -74,15 +67,11 @@ fn one_of_us_in_another_in_every_shell() {
 fn under_another_timeout_in_the_foreground_it_reads() {
     let mut terminal = Terminal::bash();
     let line = "timeout --foreground 100 grpkill-timeout 90 sh reader";
-    terminal.command_says(line, "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.start_reader(line);
     terminal.press(CTRL_D);
     assert_eq!(terminal.prompt(), 0);
     terminal.assert_in_order();
-    terminal.command_says(line, "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.start_reader(line);
     terminal.press(CTRL_C);
     assert_ne!(terminal.prompt(), 0);
     terminal.assert_in_order();
@@ -109,8 +98,7 @@ fn the_inner_limit_is_the_inner_ones() {
     let mut terminal = Terminal::bash();
     terminal.line("grpkill-timeout 100 sh -c 'grpkill-timeout -q 90 sh reader; echo inner $?'");
     terminal.expect("reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     let inner = terminal.ours()[1].pid;
     signal_process(inner, libc::SIGALRM);
     terminal.expect("inner 124");
@@ -131,15 +119,11 @@ fn a_terminal_inside_ours_works() {
         "grpkill-timeout 100 script -qec 'sh reader' /dev/null",
         "grpkill-timeout 100 script -qec 'grpkill-timeout 90 sh reader' /dev/null",
     ] {
-        terminal.command_says(line, "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(line);
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0, "{line}");
         terminal.assert_in_order();
-        terminal.command_says(line, "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(line);
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), 130, "{line}");
         terminal.assert_in_order();
@@ -185,8 +169,7 @@ fn ctrl_c_ends_all_of_several() {
     }
     // One that reads, in front of one that goes through files.
     terminal.command_says("find . -name asking -exec sh {} \\;", "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     terminal.press(CTRL_C);
     assert_ne!(terminal.prompt(), 0);
     terminal.assert_in_order();

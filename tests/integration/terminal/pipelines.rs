@@ -13,16 +13,13 @@ fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
             "cat /dev/null | grpkill-timeout 100 sh -c 'sh reader </dev/tty'",
         ] {
             let mut terminal = Terminal::shell(shell);
-            terminal.command_says(line, "reading\r\n");
-            terminal.line("one");
-            terminal.expect("got one");
+            terminal.start_reader(line);
             terminal.press(CTRL_Z);
             terminal.prompt();
             terminal.wait_stopped();
             terminal.assert_in_order();
             terminal.command("fg");
-            terminal.line("two");
-            terminal.expect("got two");
+            terminal.reads("two");
             terminal.press(CTRL_D);
             terminal.prompt();
             terminal.assert_in_order();
@@ -37,8 +34,7 @@ fn ctrl_c_ends_the_whole_pipeline() {
         let mut terminal = Terminal::shell(shell);
         terminal
             .command_says("grpkill-timeout 100 sh reader | sh -c 'cat; sleep 100'", "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), 130, "{shell:?}");
         terminal.assert_in_order();
@@ -52,16 +48,13 @@ fn two_of_us_stop_and_go_on_together() {
         let mut terminal = Terminal::shell(shell);
         // The second does not end by itself with the first: the status would tell who was quicker.
         let line = "grpkill-timeout 100 sh reader | grpkill-timeout 100 sh -c 'cat; sleep 100'";
-        terminal.command_says(line, "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(line);
         terminal.press(CTRL_Z);
         terminal.prompt();
         terminal.wait_stopped();
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
         terminal.assert_in_order();
@@ -79,12 +72,10 @@ fn two_that_read_take_turns() {
         terminal.line(line);
         terminal.expect("second is here");
         // Whichever has been first.
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_D);
         terminal.expect("end of input");
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0, "{shell:?}");
         terminal.assert_in_order();
@@ -98,11 +89,7 @@ fn two_that_read_take_turns() {
 fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
     for _ in 0..3 {
         let mut terminal = Terminal::bash();
-        terminal.line("grpkill-timeout 100 sh reader &");
-        terminal.expect("reading");
-        let ours = terminal.our_pid();
-        let reader = terminal.child_of(ours);
-        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        let (ours, reader) = terminal.reader_behind();
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.press(CTRL_Z);
@@ -110,8 +97,7 @@ fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
         assert_eq!((state(ours), state(reader)), (Some('T'), Some('T')));
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_D);
         terminal.prompt();
         terminal.leave();

@@ -20,6 +20,7 @@ use nix::unistd::tcgetpgrp;
 use tempfile::TempDir;
 
 use super::members::{Member, members};
+use super::reader::SCRIPTS;
 use super::shell::Shell;
 use crate::harness::{PROGRAM, WATCHDOG, children, fixture, signal_process};
 
@@ -27,12 +28,6 @@ pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
 pub const CTRL_Z: &str = "\x1a";
 pub const CTRL_BACKSLASH: &str = "\x1c";
-
-/// Files in the home directory of every session: short names, and no quoting that shells differ in.
-const SCRIPTS: [(&str, &str); 2] = [
-    ("reader", "echo reading; while read line; do echo \"got $line\"; done; echo end of input"),
-    ("asks", "exec 3</dev/tty; printf 'Password: '; read -rs word <&3; echo \"it is $word\""),
-];
 
 /// A terminal, the session on it, and what was read from it.
 pub struct Terminal {

@@ -38,20 +38,17 @@ fn ctrl_z_stops_who_waits_for_the_terminal_too() {
         terminal.expect("reading\r\n");
         terminal.expect("reading\r\n");
         for _ in 0..2 {
-            terminal.line("one");
-            terminal.expect("got one");
+            terminal.reads("one");
             terminal.press(CTRL_Z);
             terminal.prompt();
             terminal.wait_stopped();
             terminal.assert_in_order();
             terminal.command("fg");
         }
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_D);
         terminal.expect("end of input");
-        terminal.line("three");
-        terminal.expect("got three");
+        terminal.reads("three");
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0, "{shell:?}");
         terminal.assert_in_order();
@@ -70,17 +67,14 @@ fn who_reads_in_our_own_group_reads_after_the_command() {
             "until [ -e go ]; do sleep 0.01; done; read x </dev/tty; echo rival got $x >&2",
         );
         terminal.script("command", "exec sh reader </dev/tty");
-        terminal.command_says("sh rival | grpkill-timeout 100 sh command", "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader("sh rival | grpkill-timeout 100 sh command");
         let ours = terminal.our_pid();
         terminal.script("go", "");
         terminal.wait_until("nobody else wants the terminal", |terminal| {
             let job = terminal.job();
             job.iter().any(|member| member.group == group_of(ours) && member.state == 'T')
         });
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_D);
         terminal.expect("end of input");
         terminal.line("three");

@@ -45,8 +45,7 @@ fn two_commands_read_one_after_the_other() {
         let mut terminal = script(under, twice);
         for _ in 0..2 {
             terminal.expect("reading\r\n");
-            terminal.line("one");
-            terminal.expect("got one");
+            terminal.reads("one");
             terminal.press(CTRL_D);
             terminal.expect("end of input");
         }
@@ -60,8 +59,7 @@ fn the_script_reads_after_the_command_has() {
         let text = "grpkill-timeout 100 sh reader\nread line\necho \"script got $line\"";
         let mut terminal = script(under, text);
         terminal.expect("reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_D);
         terminal.expect("end of input");
         terminal.line("two");
@@ -91,8 +89,7 @@ fn a_key_that_ends_the_command_stops_the_script() {
                 let mut terminal = script(under, &text);
                 if command == "sh reader" {
                     terminal.expect("reading\r\n");
-                    terminal.line("one");
-                    terminal.expect("got one");
+                    terminal.reads("one");
                 } else {
                     terminal.expect("working");
                 }
@@ -110,17 +107,14 @@ fn ctrl_z_stops_the_script_and_fg_continues_all() {
         let mut terminal = Terminal::bash();
         terminal.script("asking", "echo reading; while read -p '? ' line; do echo got $line; done");
         terminal.script("script", &format!("grpkill-timeout 100 {command}\necho went on; exit 3"));
-        terminal.command_says("sh script", "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader("sh script");
         for _ in 0..3 {
             terminal.press(CTRL_Z);
             assert_eq!(terminal.prompt(), 148);
             terminal.assert_in_order();
             terminal.wait_stopped();
             terminal.command("fg");
-            terminal.line("two");
-            terminal.expect("got two");
+            terminal.reads("two");
         }
         terminal.press(CTRL_D);
         terminal.expect("went on");
@@ -225,8 +219,7 @@ fn closing_the_window_ends_the_job() {
             let mut terminal = script(under, &format!("grpkill-timeout 100 {command}"));
             if command == "sh reader" {
                 terminal.expect("reading\r\n");
-                terminal.line("one");
-                terminal.expect("got one");
+                terminal.reads("one");
             } else {
                 terminal.expect("working");
             }
@@ -253,8 +246,7 @@ fn output_from_behind_waits_for_the_terminal_where_that_is_wanted() {
     assert!(!terminal.unread().contains("reading"));
     terminal.command("fg");
     terminal.expect("reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     terminal.press(CTRL_D);
     assert_eq!(terminal.prompt(), 0);
     terminal.leave();

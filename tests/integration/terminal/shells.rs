@@ -59,17 +59,14 @@ fn an_interactive_shell_inside_has_jobs_and_keys() {
         // Its prompt tells no status, or the two could not be told apart.
         terminal.script("inner", "PS1='inner%'");
         terminal.command_says("grpkill-timeout 100 bash --rcfile inner -i", "inner%");
-        terminal.command_says("sh reader", "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader("sh reader");
         terminal.press(CTRL_Z);
         terminal.expect("Stopped");
         terminal.expect("inner%");
         terminal.command_says("jobs", "sh reader\r\n");
         terminal.expect("inner%");
         terminal.command_says("fg", "sh reader\r\n");
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_C);
         terminal.expect("inner%");
         terminal.line("echo still he''re");
@@ -86,8 +83,7 @@ fn ctrl_c_ends_what_has_the_terminal_and_what_has_not() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
         terminal.command("grpkill-timeout 100 sh reader");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), 130, "{shell:?}");
         terminal.command_says("grpkill-timeout 100 fixture worker", "working ");
@@ -103,8 +99,7 @@ fn ctrl_backslash_ends_what_has_the_terminal_and_what_has_not() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
         terminal.command("grpkill-timeout 100 sh reader");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_BACKSLASH);
         assert_eq!(terminal.prompt(), 131, "{shell:?}");
         terminal.command_says("grpkill-timeout 100 fixture worker", "working ");
@@ -182,8 +177,7 @@ fn the_command_is_in_front_only_while_it_needs_to_be() {
     terminal.press(CTRL_C);
     assert_eq!(terminal.prompt(), 130);
     terminal.command("grpkill-timeout 100 sh reader");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     let ours = terminal.our_pid();
     assert_ne!(terminal.foreground_group(), group_of(ours));
     terminal.press(CTRL_D);

@@ -5,29 +5,17 @@ use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{PROGRAM, children, is_alive, signal_process, state, wait_gone};
 
-/// A reader that has the terminal, and answers.
-fn reading(terminal: &mut Terminal, options: &str) {
-    terminal.command_says(&format!("grpkill-timeout {options} sh reader"), "reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
-}
-
-fn works(terminal: &mut Terminal) {
-    terminal.line("again");
-    terminal.expect("got again");
-}
-
 #[test]
 fn stopped_and_in_front_again_it_goes_on_reading() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        reading(&mut terminal, "100");
+        terminal.start_reader("grpkill-timeout 100 sh reader");
         for _ in 0..3 {
             terminal.press(CTRL_Z);
             assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
             terminal.assert_in_order();
             terminal.command("fg");
-            works(&mut terminal);
+            terminal.reads("again");
         }
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0);
@@ -64,7 +52,7 @@ fn what_does_not_read_goes_on_behind_and_in_front() {
 fn what_reads_stops_again_behind_and_goes_on_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        reading(&mut terminal, "100");
+        terminal.start_reader("grpkill-timeout 100 sh reader");
         let reader = terminal.foreground_group();
         terminal.press(CTRL_Z);
         terminal.prompt();
@@ -75,7 +63,7 @@ fn what_reads_stops_again_behind_and_goes_on_in_front() {
         });
         terminal.assert_in_order();
         terminal.command("fg");
-        works(&mut terminal);
+        terminal.reads("again");
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
         terminal.assert_in_order();
@@ -88,14 +76,10 @@ fn what_reads_stops_again_behind_and_goes_on_in_front() {
 fn started_behind_it_reads_when_brought_to_the_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.line("grpkill-timeout 100 sh reader &");
-        terminal.expect("reading");
-        let ours = terminal.our_pid();
-        let reader = terminal.child_of(ours);
-        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        terminal.reader_behind();
         terminal.assert_in_order();
         terminal.command("fg");
-        works(&mut terminal);
+        terminal.reads("again");
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0, "{shell:?}");
         terminal.assert_in_order();
@@ -107,11 +91,7 @@ fn started_behind_it_reads_when_brought_to_the_front() {
 fn keys_that_come_before_the_terminal_is_lent_act_too() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.line("grpkill-timeout 100 sh reader &");
-        terminal.expect("reading");
-        let ours = terminal.our_pid();
-        let reader = terminal.child_of(ours);
-        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        let (_, reader) = terminal.reader_behind();
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.press(CTRL_C);
@@ -125,7 +105,7 @@ fn keys_that_come_before_the_terminal_is_lent_act_too() {
 fn a_limit_that_passes_leaves_the_prompt_in_order() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        reading(&mut terminal, "100");
+        terminal.start_reader("grpkill-timeout 100 sh reader");
         terminal.limit_passes();
         assert_eq!(terminal.prompt(), 124, "{shell:?}");
         terminal.assert_in_order();
@@ -154,7 +134,7 @@ fn our_own_death_gives_the_shell_its_terminal() {
     for shell in Shell::all() {
         for signal in [libc::SIGKILL, libc::SIGTERM] {
             let mut terminal = Terminal::shell(shell);
-            reading(&mut terminal, "100");
+            terminal.start_reader("grpkill-timeout 100 sh reader");
             let reader = terminal.foreground_group();
             signal_process(terminal.our_pid(), signal);
             assert_eq!(terminal.prompt(), 128 + signal, "{shell:?}");
@@ -169,7 +149,7 @@ fn our_own_death_gives_the_shell_its_terminal() {
 fn a_limit_that_passes_while_stopped_shows_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        reading(&mut terminal, "100");
+        terminal.start_reader("grpkill-timeout 100 sh reader");
         let ours = terminal.our_pid();
         terminal.press(CTRL_Z);
         assert_eq!(terminal.prompt(), shell.status_stopped());
@@ -185,11 +165,7 @@ fn a_limit_that_passes_while_stopped_shows_in_front() {
 fn a_limit_ends_what_waits_for_the_terminal_behind() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.line("grpkill-timeout 100 sh reader &");
-        terminal.expect("reading");
-        let ours = terminal.our_pid();
-        let reader = terminal.child_of(ours);
-        terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+        let (ours, reader) = terminal.reader_behind();
         signal_process(ours, libc::SIGALRM);
         terminal.wait_until("the limit does not end it", |_| state(ours).is_none());
         assert_eq!(state(reader), None);
@@ -202,7 +178,7 @@ fn a_limit_ends_what_waits_for_the_terminal_behind() {
 fn a_limit_that_passes_while_stopped_ends_the_job_at_once() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        reading(&mut terminal, "-q 1");
+        terminal.start_reader("grpkill-timeout -q 1 sh reader");
         let ours = terminal.our_pid();
         let reader = terminal.child_of(ours);
         terminal.press(CTRL_Z);

@@ -14,8 +14,7 @@ fn without_a_controlling_terminal_nothing_is_lent() {
     terminal.line("setsid -w grpkill-timeout 100 sh reader");
     terminal.expect("reading\r\n");
     let setsid = terminal.foreground_group();
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     assert_eq!(terminal.foreground_group(), setsid);
     terminal.press(CTRL_D);
     assert_eq!(terminal.prompt(), 0);
@@ -61,8 +60,7 @@ fn the_terminal_on_standard_error_alone_is_enough() {
     assert_eq!(terminal.prompt(), 0);
     let line = "grpkill-timeout 100 sh -c 'read x <&2; echo got $x >&2' </dev/null >/dev/null";
     terminal.command(line);
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     assert_eq!(terminal.prompt(), 0);
     terminal.assert_in_order();
     terminal.leave();
@@ -75,19 +73,16 @@ fn in_an_orphaned_group_a_key_stops_nobody_for_ever() {
     let mut terminal =
         Terminal::running(Command::new(crate::harness::PROGRAM).args(["100", "sh", "reader"]));
     terminal.expect("reading\r\n");
-    terminal.line("one");
-    terminal.expect("got one");
+    terminal.reads("one");
     let reader = terminal.foreground_group();
     terminal.press(CTRL_Z);
-    terminal.line("two");
-    terminal.expect("got two");
+    terminal.reads("two");
     assert_ne!(state(terminal.session()), Some('T'));
     signal_process(reader, libc::SIGSTOP);
     terminal.wait_until("it is not continued", |terminal| {
         state(reader) != Some('T') && state(terminal.session()) != Some('T')
     });
-    terminal.line("three");
-    terminal.expect("got three");
+    terminal.reads("three");
     terminal.limit_passes();
     assert_eq!(terminal.wait_exit(), 124);
 }
@@ -142,8 +137,7 @@ fn in_the_foreground_it_reads_by_itself() {
         assert_eq!(terminal.foreground_group(), ours);
         let reader = terminal.child_of(ours);
         assert_eq!(group_of(reader), ours);
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         for _ in 0..3 {
             terminal.press(CTRL_Z);
             assert_eq!(terminal.prompt(), 148);
@@ -151,8 +145,7 @@ fn in_the_foreground_it_reads_by_itself() {
                 state(ours) == Some('T') && state(reader) == Some('T')
             });
             terminal.command("fg");
-            terminal.line("two");
-            terminal.expect("got two");
+            terminal.reads("two");
         }
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0);
@@ -176,8 +169,7 @@ fn in_the_foreground_it_may_be_started_behind_and_brought_to_the_front() {
         assert_eq!(state(ours), Some('T'), "{shell:?}");
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.reads("one");
         terminal.press(CTRL_D);
         assert_eq!(terminal.prompt(), 0, "{shell:?}");
         terminal.leave();
@@ -206,19 +198,14 @@ fn in_the_foreground_a_key_reaches_the_command_once() {
 fn under_the_name_timeout_the_terminal_works_too() {
     let mut terminal = Terminal::bash();
     for options in ["", "-k 1", "--foreground"] {
-        terminal.command_says(&format!("./timeout {options} 100 sh reader"), "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(format!("./timeout {options} 100 sh reader"));
         terminal.press(CTRL_Z);
         assert_eq!(terminal.prompt(), 148);
         terminal.command("fg");
-        terminal.line("two");
-        terminal.expect("got two");
+        terminal.reads("two");
         terminal.press(CTRL_C);
         assert_eq!(terminal.prompt(), 130);
-        terminal.command_says(&format!("./timeout {options} 100 sh reader"), "reading\r\n");
-        terminal.line("one");
-        terminal.expect("got one");
+        terminal.start_reader(format!("./timeout {options} 100 sh reader"));
         terminal.limit_passes();
         assert_eq!(terminal.prompt(), 124);
         assert!(!terminal.screen().contains("timeout: "), "{}", terminal.screen());
