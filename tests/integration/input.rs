@@ -1,7 +1,6 @@
 //! What is typed wrong: one line that names it and says what would be right, 125, and nothing
 //! started.
 
-use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::{Finished, grpkill_timeout, run};
@@ -186,24 +185,6 @@ fn help_and_version_are_printed() {
     }
     let version = run(grpkill_timeout().arg("-V"));
     assert_eq!(version.stdout, format!("grpkill-timeout {}\n", env!("CARGO_PKG_VERSION")));
-}
-
-#[test]
-fn help_and_manual_name_the_same_options() {
-    let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
-    let names = |text: &str, mark: &str| -> BTreeSet<String> {
-        let after_marks = text.split(mark).skip(1);
-        let names = after_marks.map(|rest| rest.split(|c| !is_name(c)).next().unwrap_or_default());
-        names.filter(|name| name.len() > 1).map(str::to_owned).collect()
-    };
-    let help = run(grpkill_timeout().arg("--help")).stdout;
-    let manual = include_str!("../../man/grpkill-timeout.1");
-    let options = names(&help, "--");
-    assert!(options.contains("kill-after"), "{help}");
-    assert_eq!(
-        options,
-        names(manual, ".It Fl Fl ").into_iter().chain(names(manual, ", Fl Fl ")).collect()
-    );
 }
 
 #[test]

@@ -6,12 +6,14 @@
 mod harness;
 
 mod compat;
+mod completions;
 mod faults;
 mod inherited;
 mod init;
 mod input;
 mod job;
 mod lingering;
+mod options;
 mod privileged;
 mod quiet;
 mod report;
