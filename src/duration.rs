@@ -5,12 +5,25 @@ use std::fmt;
 use std::time::Duration;
 
 /// Why a text is no duration, in words that follow "…: ".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidDuration(&'static str);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidDuration {
+    reason: &'static str,
+    /// What may have been meant.
+    meant: Option<String>,
+}
+
+impl InvalidDuration {
+    fn new(reason: &'static str) -> Self {
+        Self { reason, meant: None }
+    }
+}
 
 impl fmt::Display for InvalidDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        match &self.meant {
+            Some(meant) => write!(f, "did you mean {meant}? {}", self.reason),
+            None => f.write_str(self.reason),
+        }
     }
 }
 
@@ -22,11 +35,19 @@ const EXPECTED: &str = "expected a number and a unit, such as 30s, 1.5m, 2h, 1d,
 ///
 /// What is too large becomes [`Duration::MAX`], what is too small 1 ns; only a real zero is zero.
 pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
-    match number_with_unit(text) {
-        Some(Ok(duration)) => Ok(duration),
-        Some(Err(error)) => Err(error),
-        None => human(text),
-    }
+    read(text).map_err(|error| InvalidDuration { meant: meant_by(text), ..error })
+}
+
+fn read(text: &str) -> Result<Duration, InvalidDuration> {
+    number_with_unit(text).unwrap_or_else(|| human(text))
+}
+
+/// A duration that differs from the text in case, a decimal comma or the room before a unit only.
+fn meant_by(text: &str) -> Option<String> {
+    let meant = text.to_ascii_lowercase().replace(',', ".").replace(' ', "");
+    // Somebody may well have meant months.
+    let is_clear = !text.contains('M') && meant != text && read(&meant).is_ok();
+    is_clear.then_some(meant)
 }
 
 /// timeout(1)'s grammar; `None` where the text is of another form.
@@ -39,7 +60,7 @@ fn number_with_unit(text: &str) -> Option<Result<Duration, InvalidDuration>> {
     let (number, seconds_per_unit) = split_unit(magnitude);
     let number = read_float(number)?;
     if negative && !number.zero {
-        return Some(Err(InvalidDuration("a duration cannot be negative")));
+        return Some(Err(InvalidDuration::new("a duration cannot be negative")));
     }
     Some(Ok(to_duration(&number, seconds_per_unit)))
 }
@@ -126,12 +147,12 @@ fn to_duration(number: &Float, seconds_per_unit: f64) -> Duration {
 fn human(text: &str) -> Result<Duration, InvalidDuration> {
     let lone_capital_m = text.split(|c: char| !c.is_alphabetic()).any(|unit| unit == "M");
     if lone_capital_m {
-        return Err(InvalidDuration("M may mean minutes or months; write m or months"));
+        return Err(InvalidDuration::new("M may mean minutes or months; write m or months"));
     }
     match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration),
         Err(humantime::DurationError::NumberOverflow) => Ok(Duration::MAX),
-        Err(_) => Err(InvalidDuration(EXPECTED)),
+        Err(_) => Err(InvalidDuration::new(EXPECTED)),
     }
 }
 
@@ -261,6 +282,23 @@ mod tests {
         ];
         for text in wrong {
             assert!(parse(text).is_err(), "{text:?} was read as {:?}", parse(text));
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_meant_is_said() {
+        for (text, meant) in [
+            ("5S", "5s"),
+            ("5 S", "5s"),
+            ("42D", "42d"),
+            ("1H30m", "1h30m"),
+            ("1,5", "1.5"),
+            ("1,5 h", "1.5h"),
+        ] {
+            assert_eq!(parse(text).unwrap_err().meant.as_deref(), Some(meant), "{text}");
+        }
+        for text in ["1M", "1H30M", "5x", "", "git", "-5"] {
+            assert_eq!(parse(text).unwrap_err().meant, None, "{text}");
         }
     }
 

@@ -38,6 +38,16 @@ impl Ladder {
 
     /// Reads `QUIT/2s/TERM/10s/KILL`: signals with a grace between each two.
     pub fn parse(text: &str) -> Result<Self, InvalidLadder> {
+        let meant = text.replace([',', ':', ';', ' '], "/");
+        match Self::read(text) {
+            Err(_) if meant != text && Self::read(&meant).is_ok() => Err(InvalidLadder(format!(
+                "did you mean {meant}? expected slashes between the steps"
+            ))),
+            result => result,
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, InvalidLadder> {
         let mut parts = text.split('/');
         let mut steps = Vec::new();
         loop {
@@ -81,8 +91,8 @@ fn parse_grace(text: &str) -> Result<Duration, InvalidLadder> {
             "a grace of 0 leaves no time; leave out the step before it instead".to_owned(),
         )),
         Ok(grace) => Ok(grace),
-        Err(error) if text.parse::<Signal>().is_ok() => Err(InvalidLadder(format!(
-            "between two signals a grace is missing before '{text}' ({error})"
+        Err(_) if text.parse::<Signal>().is_ok() => Err(InvalidLadder(format!(
+            "between two signals a grace is missing before '{text}', as in TERM/10s/KILL"
         ))),
         Err(error) => Err(InvalidLadder(format!("'{text}' is no grace: {error}"))),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::{Args, Preset};
+use super::{Args, Preset, operands};
 use crate::allow::Allow;
 use crate::console::{Color, Verbosity};
 use crate::duration;
@@ -46,7 +46,7 @@ pub struct Plan {
 impl Plan {
     /// Reads what was typed; the error names the option and the value, and says what would be right.
     pub(super) fn new(preset: Preset, typed: Args) -> Result<Self> {
-        let (limit, command) = operands(preset, typed.operands)?;
+        let (limit, command) = operands::split(preset, typed.operands)?;
         let is_timeout = preset == Preset::Timeout;
         let lingering_status = typed.lingering_status.as_deref().map(status).transpose()?;
         let report = typed.report.map(report).transpose()?;
@@ -143,33 +143,6 @@ fn ladder(
     Ok(Ladder::new(first.unwrap_or(Signal::TERM), grace.unwrap_or(default_grace)))
 }
 
-/// Splits the operands into the limit and the command; a `--` may stand between them.
-fn operands(preset: Preset, operands: Vec<OsString>) -> Result<(Duration, Vec<OsString>)> {
-    let program = preset.program();
-    let mut operands = operands.into_iter();
-    let Some(limit) = operands.next() else {
-        bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
-    };
-    let limit_shown = show_word(&limit);
-    let limit = read("duration", &limit, "DURATION", duration::parse)?;
-    let mut command: Vec<OsString> = operands.collect();
-    if command.first().is_some_and(|first| first == "--") {
-        command.remove(0);
-    } else if let Some(option) =
-        command.first().filter(|first| first.as_encoded_bytes().starts_with(b"-"))
-    {
-        let option = show_word(option);
-        bail!(
-            "unexpected {option} after the duration {limit_shown}: options go before it, and a \
-             command of this name goes after --"
-        );
-    }
-    if command.is_empty() {
-        bail!("missing command after the duration {limit_shown}");
-    }
-    Ok((limit, command))
-}
-
 fn allow(globs: &[OsString]) -> Result<Allow> {
     let mut allow = Allow::default();
     for glob in globs {
@@ -220,7 +193,7 @@ fn signal(text: &OsStr) -> Result<Signal> {
 }
 
 /// Reads the value of an option; the error names both and says what would be right.
-fn read<T, E: std::fmt::Display>(
+pub(super) fn read<T, E: std::fmt::Display>(
     kind: &str,
     text: &OsStr,
     option: &str,

@@ -17,7 +17,23 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["42D", "echo", "started"], SUCH_AS),
     (&["nan", "echo", "started"], SUCH_AS),
     (&["1M", "echo", "started"], "M may mean minutes or months; write m or months"),
-    (&["git", "fetch"], "invalid duration 'git' for DURATION"),
+    (&["5S", "echo", "started"], "invalid duration '5S' for DURATION: did you mean 5s? expected"),
+    (&["5 S", "echo", "started"], "invalid duration '5 S' for DURATION: did you mean 5s?"),
+    (
+        &["-k1,5", "5", "echo", "started"],
+        "invalid duration '1,5' for --kill-after: did you mean 1.5?",
+    ),
+    (&["5", "s", "echo", "started"], "'5' is followed by a unit: write it as one word, 5s"),
+    (&["1.5", "hours"], "'1.5' is followed by a unit: write it as one word, 1.5hours"),
+    (
+        &["sh", "-c", "echo started"],
+        "missing duration before the command 'sh', such as grpkill-timeout 30s sh -c 'echo started'",
+    ),
+    (
+        &["-k", "5", "/bin/sh", "-c", "echo started"],
+        "missing duration before the command '/bin/sh', such as grpkill-timeout 30s /bin/sh -c",
+    ),
+    (&["no-such-command", "fetch"], "invalid duration 'no-such-command' for DURATION: expected"),
     (&["a\nb\u{1b}[2J", "echo"], r"invalid duration 'a\nb\u{1b}[2J' for DURATION"),
     (
         &["--", "-1", "echo", "started"],
@@ -26,7 +42,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["-1", "echo", "started"], "unknown option '-1'"),
     (&["-k", "5x", "5", "echo", "started"], "invalid duration '5x' for --kill-after"),
     (&["--kill-after=-1", "5", "echo", "started"], "invalid duration '-1' for --kill-after"),
-    (&["-k"], "option '--kill-after <DURATION>' needs a value"),
+    (&["-k"], "option '--kill-after' needs a value, as in --kill-after=DURATION"),
     (
         &["-s", "FOO", "5", "echo", "started"],
         "invalid signal 'FOO' for --signal: expected a name or a number",
@@ -44,17 +60,24 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["--escalate=", "5", "echo", "started"], "a signal is missing"),
     (
         &["--escalate=TERM,2s,KILL", "5", "echo", "started"],
-        "'TERM,2s,KILL' is no signal; expected signals with a grace",
+        "invalid ladder 'TERM,2s,KILL' for --escalate: did you mean TERM/2s/KILL?",
     ),
-    (&["--escalate=TERM", "-k1", "5", "echo", "started"], "excludes"),
-    (&["--escalate=TERM", "-sHUP", "5", "echo", "started"], "excludes"),
+    (
+        &["--escalate=TERM KILL", "5", "echo", "started"],
+        "'TERM KILL' is no signal; expected signals with a grace",
+    ),
+    (
+        &["--escalate=TERM", "-k1", "5", "echo", "started"],
+        "option '--escalate' excludes --kill-after: write both into the ladder, as in --escalate=QUIT/",
+    ),
+    (&["--escalate=TERM", "-sHUP", "5", "echo", "started"], "'--escalate' excludes --signal"),
     (&["--typo", "5", "echo", "started"], "unknown option '--typo'"),
     (&["--sgnal=HUP", "5", "echo", "started"], "unknown option '--sgnal', did you mean --signal?"),
     (&["-x", "5", "echo", "started"], "unknown option '-x'"),
     (&["--verbose=yes", "5", "echo", "started"], "option '--verbose' takes no value"),
     (
         &["--color=blue", "5", "echo", "started"],
-        "invalid value 'blue' for '--color <WHEN>': expected one of auto, always, never",
+        "invalid value 'blue' for --color: expected one of auto, always, never",
     ),
     (&["--report=", "5", "echo", "started"], "invalid file '' for --report: expected a path"),
     (
@@ -87,7 +110,7 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (
         &["--lingering=bogus", "5", "echo", "started"],
-        "invalid value 'bogus' for '--lingering <POLICY>': expected one of report, kill, wait, ignore",
+        "invalid value 'bogus' for --lingering: expected one of report, kill, wait, ignore",
     ),
     (&["--allow=", "5", "echo", "started"], "invalid glob '' for --allow: expected a pattern"),
     (&["--allow=[", "5", "echo", "started"], "invalid glob '[' for --allow: "),
@@ -177,14 +200,26 @@ fn a_script_without_an_interpreter_runs() {
 
 #[test]
 fn help_and_version_are_printed() {
-    let help = run(grpkill_timeout().arg("--help"));
-    assert_eq!(help.code, 0);
-    assert!(help.stdout.contains("grpkill-timeout [OPTION]... DURATION COMMAND [ARG]..."));
-    for line in help.stdout.lines() {
-        assert!(line.chars().count() <= 80, "{line:?} is too long for a terminal");
+    for option in ["-h", "--help"] {
+        let help = run(grpkill_timeout().arg(option));
+        assert_eq!(help.code, 0);
+        assert!(help.stdout.contains("grpkill-timeout [OPTION]... DURATION COMMAND [ARG]..."));
+        for line in help.stdout.lines() {
+            assert!(line.chars().count() <= 80, "{line:?} is too long for a terminal");
+            assert_eq!(line, line.trim_end());
+        }
     }
     let version = run(grpkill_timeout().arg("-V"));
     assert_eq!(version.stdout, format!("grpkill-timeout {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_command_may_be_called_like_a_unit() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/echo", directory.path().join("s")).unwrap();
+    let path = format!("{}:/bin", directory.path().display());
+    let finished = run(grpkill_timeout().args(["60", "s", "started"]).env("PATH", path));
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "started\n"));
 }
 
 #[test]

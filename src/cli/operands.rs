@@ -1,0 +1,73 @@
+//! The limit and the command, and what may have been meant where one of them is not there.
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Preset;
+use super::plan::read;
+use crate::duration;
+use crate::report::words::{show_command, show_word};
+
+/// Splits the operands into the limit and the command; a `--` may stand between them.
+pub fn split(preset: Preset, mut operands: Vec<OsString>) -> Result<(Duration, Vec<OsString>)> {
+    let program = preset.program();
+    let Some(first) = operands.first() else {
+        bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
+    };
+    let shown = show_word(first);
+    let limit = match read("duration", first, "DURATION", duration::parse) {
+        Ok(limit) => limit,
+        Err(_) if is_program(first) => {
+            let command = show_command(&operands);
+            bail!("missing duration before the command {shown}, such as {program} 30s {command}");
+        }
+        Err(error) => return Err(error),
+    };
+    let mut command = operands.split_off(1);
+    match command.first() {
+        Some(dashes) if dashes == "--" => {
+            command.remove(0);
+        }
+        Some(option) if option.as_bytes().starts_with(b"-") => {
+            let option = show_word(option);
+            bail!(
+                "unexpected {option} after the duration {shown}: options go before it, and a \
+                 command of this name goes after --"
+            );
+        }
+        Some(unit) => {
+            if let Some(meant) = with_unit(&operands[0], unit).filter(|_| !is_program(unit)) {
+                bail!("the duration {shown} is followed by a unit: write it as one word, {meant}");
+            }
+        }
+        None => {}
+    }
+    if command.is_empty() {
+        let typed = show_command(&operands);
+        bail!("missing command after the duration {shown}, such as {program} {typed} git fetch");
+    }
+    Ok((limit, command))
+}
+
+/// `5s` for `5` and `s`; `None` where they do not make a duration together.
+fn with_unit(number: &OsStr, unit: &OsStr) -> Option<String> {
+    let (number, unit) = (number.to_str()?, unit.to_str()?);
+    let is_unit = number.ends_with(|c: char| c.is_ascii_digit())
+        && unit.starts_with(|c: char| c.is_ascii_alphabetic());
+    let together = format!("{number}{unit}");
+    (is_unit && duration::parse(&together).is_ok()).then_some(together)
+}
+
+/// Whether this word would start a program.
+fn is_program(word: &OsStr) -> bool {
+    if word.as_bytes().contains(&b'/') {
+        return Path::new(word).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    !word.is_empty() && std::env::split_paths(&path).any(|directory| directory.join(word).is_file())
+}
