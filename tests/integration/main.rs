@@ -11,6 +11,7 @@ mod faults;
 mod inherited;
 mod init;
 mod input;
+mod install;
 mod job;
 mod lingering;
 mod options;
