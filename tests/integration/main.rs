@@ -7,6 +7,7 @@ mod harness;
 
 mod compat;
 mod completions;
+mod examples;
 mod faults;
 mod inherited;
 mod init;
