@@ -199,9 +199,12 @@ fn files_for_ci_are_yaml() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workflows = fs::read_dir(root.join(".github/workflows")).unwrap();
-    let mut files: Vec<PathBuf> = workflows.map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 2, "{files:?}");
+    let mut files = Vec::new();
+    for directory in [".github/workflows", ".github/ISSUE_TEMPLATE"] {
+        let entries = fs::read_dir(root.join(directory)).unwrap();
+        files.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    assert!(files.len() >= 5, "{files:?}");
     files.extend([example("github-actions.yml"), example("gitlab-ci.yml")]);
     let checked = run(Command::new("python3").args(["-c", parse]).args(files));
     assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
