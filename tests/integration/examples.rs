@@ -264,10 +264,8 @@ fn many_repositories_are_fetched_at_once() {
         machine.mirror(&format!("mirrors/{name}"));
     }
     let git = find_program("git").expect("it is one of what is needed").display().to_string();
-    machine.program(
-        "git",
-        &format!("#!/bin/sh\n[ \"$2\" != mirrors/two ] || {{ kill -ALRM $PPID; exec sleep 1000; }}\nexec {git} \"$@\"\n"),
-    );
+    let hangs_for_two = "[ \"$2\" != mirrors/two ] || { kill -ALRM $PPID; exec sleep 1000; }";
+    machine.program("git", &format!("#!/bin/sh\n{hangs_for_two}\nexec {git} \"$@\"\n"));
     let report = machine.path("report.json");
     let finished = run(machine.command(example("parallel.sh")).arg("mirrors").arg(&report));
     // That is what xargs returns where some command has failed.

@@ -18,6 +18,7 @@ mod lingering;
 mod options;
 mod privileged;
 mod quiet;
+mod readme;
 mod report;
 mod signals;
 mod smoke;
