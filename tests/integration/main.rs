@@ -15,6 +15,7 @@ mod input;
 mod install;
 mod job;
 mod lingering;
+mod manual;
 mod options;
 mod privileged;
 mod quiet;
