@@ -133,7 +133,7 @@ pub struct Record {
     pub elapsed: Duration,
     /// From the start of the command to the moment when its time was up.
     pub time_up: Option<Duration>,
-    /// The signals by which the job was asked or made to end, in order.
+    /// The signals by which the job was asked or made to end, each once, in order.
     pub ladder: Vec<Signal>,
     /// From the first of these to the end.
     pub ending_took: Duration,

@@ -286,7 +286,10 @@ impl<'a> Supervisor<'a> {
             && self.plan.policy.is_of_ladder(signal);
         if ends {
             self.first_sent.get_or_insert(now);
-            self.ladder.push(signal);
+            // Once: whoever floods us with requests shall not fill our memory, or the line about it.
+            if !self.ladder.contains(&signal) {
+                self.ladder.push(signal);
+            }
         }
     }
 
