@@ -13,6 +13,14 @@ fn assert_clean(stderr: &str) {
     assert!(!stderr.contains(is_raw), "{stderr:?}");
 }
 
+/// A script that finds the fixture in its directory, so that its command line is short enough to be
+/// shown whole wherever the target directory is.
+fn beside_fixture(script: &str) -> String {
+    let fixture = fixture();
+    let directory = Path::new(&fixture).parent().expect("it is in a directory");
+    format!("cd {}; {script}", directory.display())
+}
+
 /// What is left, and how it is named.
 const NAMES: [(&str, &str); 4] = [
     ("named ') R 1 ('", "fixture named ) R 1 (', state S"),
@@ -24,7 +32,7 @@ const NAMES: [(&str, &str); 4] = [
 #[test]
 fn hostile_names_are_shown_in_one_line() {
     for (how, expected) in NAMES {
-        let mut run = leader(&[], &format!("{0} detach 1 {0} {how}", fixture()));
+        let mut run = leader(&[], &beside_fixture(&format!("./fixture detach 1 ./fixture {how}")));
         let stray = Stray::of(&mut run);
         run.say("0\n");
         assert_eq!(run.wait_exit().code(), Some(0), "{how}");
@@ -76,7 +84,7 @@ fn hostile_names_are_shown_in_a_list() {
 fn who_vanishes_while_we_look_is_no_trouble() {
     for round in 0..10 {
         let policy = ["--lingering=report", "--lingering=kill"][round % 2];
-        let mut run = leader(&[policy], &format!("{0} detach 1 {0} storm", fixture()));
+        let mut run = leader(&[policy], &beside_fixture("./fixture detach 1 ./fixture storm"));
         let stray = Stray::of(&mut run);
         run.say("0\n");
         assert_eq!(run.wait_exit().code(), Some(0));
