@@ -23,7 +23,9 @@ fn a_clean_run_does_not_open_proc_whatever_the_policy() {
         assert_eq!(run(&mut command).code, 0);
         let traced = fs::read_to_string(&trace).unwrap();
         assert!(traced.contains("exited with 0"), "{traced}");
-        assert!(!traced.contains("\"/proc"), "{policy}: {traced}");
+        // The C library of a static program asks for its own path before `main`.
+        let ours = traced.replace("\"/proc/self/exe\"", "");
+        assert!(!ours.contains("\"/proc"), "{policy}: {traced}");
     }
 }
 
