@@ -48,13 +48,10 @@ extern "C" fn c_main(count: libc::c_int, argv: *const *const libc::c_char) -> li
     let arguments = unsafe { sys::arguments(count, argv) };
     // A panic unwinds, so that the leader's drop takes the job down, and ends here.
     let status = std::panic::catch_unwind(|| run(arguments)).unwrap_or(ExitStatus::FAILED);
-    match status {
-        ExitStatus::Code(code) => code.into(),
-        ExitStatus::Signal(signal) => {
-            sys::die_by(signal);
-            status::code_of(signal).into()
-        }
+    if let ExitStatus::Signal(signal) = status {
+        sys::die_by(signal);
     }
+    sys::exit(status.code())
 }
 
 /// Does all there is to do, and tells how to end.
@@ -113,7 +110,9 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
     if is_own && let Some(line) = text::ended(&plan.command, &plan.policy, record) {
         console.notice(&line);
     }
+    let has_left = record.left_unseen || !record.lingering.is_empty();
     if plan.names_lingering
+        && has_left
         && let Some(lines) = text::lingering(&plan.command, record, console.style())
     {
         console.notice(&lines);
@@ -121,7 +120,7 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
     for line in text::survivors(record) {
         console.error(&line);
     }
-    if is_own {
+    if is_own && console.is_verbose() {
         console.detail(&text::usage(record.outcome.leader, record.elapsed, &record.usage));
     }
 }

@@ -128,7 +128,8 @@ impl Lines<'_> {
                 let line: Vec<u8> = self.bytes.drain(..=length).collect();
                 return serde_json::from_slice(&line).ok();
             }
-            let mut chunk = [0; 16 * 1024];
+            // Not on the stack, where whoever calls this would touch all of it at each start.
+            let mut chunk = vec![0; 16 * 1024];
             match self.helper.read(&mut chunk, until) {
                 Ok(0) | Err(_) => return None,
                 Ok(length) => self.bytes.extend_from_slice(&chunk[..length]),

@@ -63,6 +63,13 @@ pub fn die_by(signal: Signal) {
     signals::raise_default(signal);
 }
 
+/// Ends this process with a status, without the C library's exit handlers: nothing of ours waits for
+/// them, and what has been written has been flushed.
+pub fn exit(status: u8) -> ! {
+    // SAFETY: the call takes a number and does not return.
+    unsafe { libc::_exit(status.into()) }
+}
+
 /// The arguments that the C library has called main with.
 ///
 /// # Safety

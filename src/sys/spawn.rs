@@ -87,6 +87,8 @@ impl Spawn<'_> {
         if pid == 0 {
             self.become_command(&mut image, inherited, parent, empty.as_ref(), &writer);
         }
+        // It is not freed: each page that we write to while the child shares it has to be copied.
+        std::mem::forget(image);
         if self.own_group {
             // The child does the same; whoever comes first, the group exists from here on. It
             // fails when the child has gone on to exec, and then the child has done it.
