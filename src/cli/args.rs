@@ -9,7 +9,8 @@ use crate::console::Color;
 use crate::policy::Lingering;
 
 /// Run a command with a time limit, and take down all that it started.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
+#[cfg_attr(test, derive(PartialEq))]
 #[command(
     version,
     disable_help_flag = true,
@@ -140,11 +141,11 @@ pub(super) struct Args {
 
     /// Print help: -h in short, --help in full
     #[arg(short, long, action = ArgAction::Help, help_heading = OUTPUT)]
-    help: Option<bool>,
+    pub help: Option<bool>,
 
     /// Print version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = OUTPUT)]
-    version: Option<bool>,
+    pub version: Option<bool>,
 
     /// The limit, the command and its arguments
     #[arg(hide = true, trailing_var_arg = true, value_name = "DURATION COMMAND [ARG]...")]
