@@ -17,6 +17,9 @@ use crate::signal::Signal;
 /// How long a helper that has been killed may take to die.
 const DEATH: Duration = Duration::from_millis(20);
 
+/// How long to rest where the kernel cannot wake us at its end.
+const SHORTLY: Duration = Duration::from_micros(100);
+
 /// A helper at work. It dies with this value, and with us.
 #[derive(Debug)]
 pub struct Helper {
@@ -87,11 +90,16 @@ impl Helper {
         let pid = self.pid.take()?;
         let _ = process::signal_process(pid, Signal::KILL);
         let until = Instant::now() + DEATH;
+        let end = process::PidFd::open(pid).ok();
         while matches!(wait::reap(pid), Ok(None)) {
-            if Instant::now() > until {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Some(pid);
             }
-            std::thread::sleep(Duration::from_micros(100));
+            match &end {
+                Some(end) => end.wait(left),
+                None => std::thread::sleep(SHORTLY),
+            }
         }
         None
     }

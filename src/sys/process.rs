@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::time::TimeSpec;
 use nix::time::ClockId;
 use nix::unistd::SysconfVar;
 
@@ -123,6 +125,12 @@ impl PidFd {
             libc::syscall(libc::SYS_pidfd_send_signal, fd, signal.number(), info, 0) as c_int
         })
         .map(drop)
+    }
+
+    /// Waits until the process has ended, or for so long; perhaps less.
+    pub fn wait(&self, patience: Duration) {
+        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let _ = nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None);
     }
 }
 
