@@ -10,24 +10,36 @@ use crate::table::{Bound, Table};
 /// A command that does nothing, by its path.
 const TRUE: &str = "/bin/true";
 
-const COMMANDS: [&[&str]; 3] = [&[TRUE], &[OURS, "60", TRUE], &[TIMEOUT, "60", TRUE]];
+const BARE: &[&str] = &[TRUE];
+const PLAIN: [&[&str]; 2] = [&[OURS, "60", TRUE], &[TIMEOUT, "60", TRUE]];
+const WITH_OPTION: [&[&str]; 2] =
+    [&[OURS, "-k", "5", "60", TRUE], &[TIMEOUT, "-k", "5", "60", TRUE]];
+
+/// What runs have taken beyond the bare command, by program, run and quantity.
+type Added = [Vec<[f64; 3]>; 2];
 
 /// Adds the rows: what each program adds to the bare command, run by run.
 pub fn measure(extent: Extent, table: &mut Table) {
-    let mut added: [Vec<[f64; 3]>; 2] = Default::default();
+    let (mut plain, mut with_option): (Added, Added) = Default::default();
     for _ in 0..extent.choose(1000, 20) {
-        let [bare, ours, timeout] = COMMANDS.map(run);
-        for (added, run) in added.iter_mut().zip([ours, timeout]) {
-            added.push(std::array::from_fn(|index| run[index] - bare[index]));
+        let bare = run(BARE);
+        for (added, commands) in [(&mut plain, PLAIN), (&mut with_option, WITH_OPTION)] {
+            for (added, command) in added.iter_mut().zip(commands) {
+                let run = run(command);
+                added.push(std::array::from_fn(|index| run[index] - bare[index]));
+            }
         }
     }
     Table::heading("added to a run of true");
-    let bounds = [Bound::Ratio(0.6), Bound::None, Bound::None];
-    for (index, what) in ["time", "time on processors", "page faults"].into_iter().enumerate() {
+    let mut add = |what, added: &Added, index: usize, bound| {
         let [ours, timeout] =
-            [0, 1].map(|program| Spread::of(added[program].iter().map(|run| run[index]).collect()));
-        table.add(what, ours, Some(timeout), bounds[index]);
-    }
+            added.each_ref().map(|runs| Spread::of(runs.iter().map(|run| run[index]).collect()));
+        table.add(what, ours, Some(timeout), bound);
+    };
+    add("time", &plain, 0, Bound::Ratio(0.6));
+    add("time, with -k", &with_option, 0, Bound::None);
+    add("time on processors", &plain, 1, Bound::None);
+    add("page faults", &plain, 2, Bound::None);
 }
 
 /// The time, the time on processors and the page faults of one run.
