@@ -15,6 +15,7 @@ use crate::sys::spawn::Leader;
 use crate::sys::{
     self,
     process::{self, PidFd},
+    wait,
 };
 
 /// A step of the ladder that has been taken. Those that it was for and that could not be seen just
@@ -52,7 +53,13 @@ impl Job {
             Target::Group => self.signal_group(&signals),
             Target::Job | Target::Tree => {
                 self.signal_group(&signals);
-                self.signal_descendants(target, &signals);
+                let goes_on = self.until != Target::Leader;
+                if signal == Signal::KILL && goes_on && self.leader.is_some() {
+                    // Who is not in the group is found, and killed, when that is gone.
+                    self.expect_death_of_group();
+                } else {
+                    self.signal_descendants(target, &signals);
+                }
             }
             Target::Lingering => self.signal_descendants(target, &signals),
         }
@@ -125,6 +132,10 @@ impl Job {
     fn signal_descendants(&mut self, target: Target, signals: &[Signal]) {
         // Zombies would only be in the way: a storm of short-lived children leaves thousands.
         self.reap_orphans();
+        if !wait::has_live_child() {
+            // The group's signal has been enough.
+            return;
+        }
         let Some(seen) = self.census.descendants() else {
             if target == Target::Lingering && self.census.allows_nobody() {
                 self.signal_group(signals);

@@ -52,6 +52,10 @@ const TURN: Duration = Duration::from_millis(5);
 /// How long a sample of what the tree does may take.
 const SAMPLING: Duration = Duration::from_millis(200);
 
+/// How long the members of a killed group may take to die before others are looked for. Ten thousand
+/// need half of it; where one does not die at all, we wait for longer than this anyway.
+const DYING: Duration = Duration::from_secs(1);
+
 /// How often we look for what must be there.
 const LOOKS: usize = 3;
 
@@ -66,8 +70,12 @@ pub struct Job {
     leader_pid: Pid,
     leader_status: Option<WaitStatus>,
     census: Census,
+    /// Whose end ends a ladder.
+    until: Target,
     witness: Option<Witness>,
     look_at: Option<Instant>,
+    /// Until when nobody is looked for, since the group has been killed.
+    dying_until: Option<Instant>,
     more_to_reap: bool,
     reap_at: Option<Instant>,
     usage: Usage,
@@ -87,15 +95,24 @@ struct Witness {
 }
 
 impl Job {
-    /// The job of a command that has just been started, in this group.
-    pub fn new(leader: Leader, group: Pid, strangers: Strangers, allow: Allow) -> Self {
+    /// The job of a command that has just been started, in this group. A ladder goes on until the
+    /// end of `until`.
+    pub fn new(
+        leader: Leader,
+        group: Pid,
+        strangers: Strangers,
+        allow: Allow,
+        until: Target,
+    ) -> Self {
         Self {
+            until,
             leader_pid: leader.pid(),
             census: Census::new(leader.pid(), group, strangers, allow),
             leader: Some(leader),
             leader_status: None,
             witness: None,
             look_at: None,
+            dying_until: None,
             more_to_reap: false,
             reap_at: None,
             usage: Usage::default(),
@@ -198,7 +215,7 @@ impl Job {
             self.look_at = None;
             return false;
         }
-        if !due && self.witness_lives(target) {
+        if self.group_is_dying(now) || !due && self.witness_lives(target) {
             return false;
         }
         self.witness = None;
@@ -230,6 +247,21 @@ impl Job {
         };
         self.look_at = Some(now);
         settled
+    }
+
+    /// KILL has been sent to the leader's group, and its members are on their way: whom they leave
+    /// comes to us, and to look at thousands of them would only take the processor from their dying.
+    fn expect_death_of_group(&mut self) {
+        self.stop_looking();
+        self.dying_until = Some(Instant::now() + DYING);
+        self.look_at = self.dying_until;
+    }
+
+    /// Whether that goes on, and for no longer than [`DYING`].
+    fn group_is_dying(&mut self, now: Instant) -> bool {
+        let group = self.census.group();
+        self.dying_until = self.dying_until.filter(|at| *at > now && wait::has_child_in(group));
+        self.dying_until.is_some()
     }
 
     fn watch(&mut self, now: Instant, target: Target, stat: Stat) {
@@ -351,9 +383,13 @@ impl Job {
 
     fn reap(&mut self, pid: Pid) {
         if let Ok(Some(usage)) = wait::reap(pid) {
-            self.usage += usage;
-            self.has_reaped = true;
+            self.count(usage);
         }
+    }
+
+    fn count(&mut self, usage: Usage) {
+        self.usage += usage;
+        self.has_reaped = true;
     }
 
     /// Reaps whatever the kernel offers first. False where that is not all: the leader's zombie
@@ -361,11 +397,17 @@ impl Job {
     fn reap_first_ones(&mut self) -> bool {
         let turn_ends = Instant::now() + TURN;
         loop {
-            match wait::peek_any() {
-                Ok(Children::Ended(pid)) if !self.is_kept(pid) => self.reap(pid),
-                children => {
-                    self.more_to_reap = false;
-                    return !matches!(children, Ok(Children::Ended(_)));
+            if self.leader.is_none()
+                && let Some(usage) = wait::reap_any()
+            {
+                self.count(usage);
+            } else {
+                match wait::peek_any() {
+                    Ok(Children::Ended(pid)) if !self.is_kept(pid) => self.reap(pid),
+                    children => {
+                        self.more_to_reap = false;
+                        return !matches!(children, Ok(Children::Ended(_)));
+                    }
                 }
             }
             if Instant::now() > turn_ends {

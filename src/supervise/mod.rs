@@ -85,7 +85,8 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<(Job, Instant), RunError>
     }
     .start(inherited)?;
     let group = if in_foreground { process::own_group() } else { leader.pid() };
-    Ok((Job::new(leader, group, strangers, plan.allow.clone()), started))
+    let job = Job::new(leader, group, strangers, plan.allow.clone(), plan.policy.until);
+    Ok((job, started))
 }
 
 struct Supervisor<'a> {

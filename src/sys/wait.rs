@@ -34,6 +34,11 @@ pub fn peek_any() -> Result<Children, Errno> {
     }
 }
 
+/// Whether a child of ours, dead or alive, is in this process group.
+pub fn has_child_in(group: pid_t) -> bool {
+    wait(libc::P_PGID, group, libc::WEXITED | libc::WNOWAIT) != Err(Errno::ECHILD)
+}
+
 /// Whether a child of ours is alive. Zombies do not count, so it can be asked while the leader is
 /// unreaped: the kernel says `ECHILD` where nobody is left who could still stop.
 pub fn has_live_child() -> bool {
@@ -61,6 +66,12 @@ pub fn peek(child: pid_t) -> Result<Option<WaitStatus>, Errno> {
 /// Returns what it and those that it has reaped have used.
 pub fn reap(child: pid_t) -> Result<Option<Usage>, Errno> {
     Ok(wait(libc::P_PID, child, libc::WEXITED)?.map(|ended| ended.usage))
+}
+
+/// Reaps any child that has ended, where none of them is kept. Returns what it has used; `None` where
+/// none has ended.
+pub fn reap_any() -> Option<Usage> {
+    Some(wait(libc::P_ALL, 0, libc::WEXITED).ok()??.usage)
 }
 
 /// A child that has ended.
