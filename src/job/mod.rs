@@ -19,11 +19,12 @@ use crate::status::WaitStatus;
 use crate::survey::Patience;
 use crate::sys::process::{self, PidFd};
 use crate::sys::spawn::{ExecError, Leader};
-use crate::sys::wait::{self, Children};
+use crate::sys::wait;
 
 mod allowance;
 mod census;
 mod delivery;
+mod reaping;
 mod strangers;
 
 pub use census::note_strangers;
@@ -41,13 +42,6 @@ const LOOK_OFTEN: Duration = Duration::from_millis(100);
 
 /// The same while what lingers is waited for: one of them may become a command that is allowed to.
 const LOOK_SELDOM: Duration = Duration::from_secs(10);
-
-/// How often the dead children are looked for that the leader's zombie hides from waitid(2).
-const REAP: Duration = Duration::from_millis(100);
-
-/// How long children that end faster than they can be reaped may keep us from looking at the clock
-/// and at our signals.
-const TURN: Duration = Duration::from_millis(5);
 
 /// How long a sample of what the tree does may take.
 const SAMPLING: Duration = Duration::from_millis(200);
@@ -207,6 +201,9 @@ impl Job {
             (_, at) => at.is_none_or(|at| at <= now),
         };
         self.reap_orphans();
+        if self.group_is_dying(now) {
+            return false;
+        }
         if !wait::has_live_child() {
             return true;
         }
@@ -215,7 +212,7 @@ impl Job {
             self.look_at = None;
             return false;
         }
-        if self.group_is_dying(now) || !due && self.witness_lives(target) {
+        if !due && self.witness_lives(target) {
             return false;
         }
         self.witness = None;
@@ -346,91 +343,6 @@ impl Job {
         [more, self.reap_at, self.look_at].into_iter().flatten().min()
     }
 
-    /// Reaps the dead children that are neither the leader nor strangers, for one turn; what is
-    /// left then makes [`Job::poll_timeout`] come at once. Those that only `/proc` shows are reaped
-    /// now and then: each time costs as much as there are children.
-    pub fn reap_orphans(&mut self) {
-        if self.census.has_no_strangers() && self.reap_first_ones() {
-            self.reap_at = None;
-            return;
-        }
-        let now = Instant::now();
-        match self.reap_at {
-            Some(at) if at > now => {}
-            Some(_) => self.reap_at = None,
-            None => self.reap_at = Some(now + REAP),
-        }
-        if self.reap_at.is_none() {
-            self.reap_hidden_ones();
-        }
-    }
-
-    /// Reaps the dead children that `/proc` shows.
-    fn reap_hidden_ones(&mut self) {
-        let no_strangers = self.census.has_no_strangers();
-        let Some(proc) = self.census.proc() else { return };
-        let mut ended = vec![];
-        for pid in proc.children(process::own_pid()).unwrap_or_default() {
-            let is_ours = || proc.stat(pid).is_some_and(|child| self.census.is_ours(&child));
-            if pid != self.leader_pid && !self.census.is_hook(pid) && (no_strangers || is_ours()) {
-                ended.push(pid);
-            }
-        }
-        for pid in ended {
-            self.reap(pid);
-        }
-    }
-
-    fn reap(&mut self, pid: Pid) {
-        if let Ok(Some(usage)) = wait::reap(pid) {
-            self.count(usage);
-        }
-    }
-
-    fn count(&mut self, usage: Usage) {
-        self.usage += usage;
-        self.has_reaped = true;
-    }
-
-    /// Reaps whatever the kernel offers first. False where that is not all: the leader's zombie
-    /// hides what has ended besides, and a turn may be too short.
-    fn reap_first_ones(&mut self) -> bool {
-        let turn_ends = Instant::now() + TURN;
-        loop {
-            if self.leader.is_none()
-                && let Some(usage) = wait::reap_any()
-            {
-                self.count(usage);
-            } else {
-                match wait::peek_any() {
-                    Ok(Children::Ended(pid)) if !self.is_kept(pid) => self.reap(pid),
-                    children => {
-                        self.more_to_reap = false;
-                        return !matches!(children, Ok(Children::Ended(_)));
-                    }
-                }
-            }
-            if Instant::now() > turn_ends {
-                self.more_to_reap = true;
-                return false;
-            }
-        }
-    }
-
-    /// Whether this child is reaped by others only: its number is still wanted.
-    fn is_kept(&self, pid: Pid) -> bool {
-        pid == self.leader_pid && self.leader.is_some() || self.census.is_hook(pid)
-    }
-
-    /// Reaps the leader if it has ended; if not, it stays.
-    fn reap_leader(&mut self) {
-        match self.leader.take().map(Leader::reap) {
-            Some(Ok(usage)) => self.usage += usage,
-            Some(Err(alive)) => self.leader = Some(alive),
-            None => {}
-        }
-    }
-
     /// Those of the target that are alive, and all about them; `None` where somebody is there and
     /// cannot be seen.
     pub fn survey(&self, target: Target) -> Option<Vec<Process>> {
@@ -447,28 +359,5 @@ impl Job {
         }
         // They come and go faster than we can look.
         None
-    }
-
-    /// The end of the run: reaps the leader and all other dead, so that we leave no zombie to a
-    /// parent that may not reap, and leaves whatever lives. Returns what the reaped have used.
-    pub fn leave(mut self) -> Usage {
-        let lost = self.leader_status == Some(WaitStatus::Lost);
-        if lost && self.is_our_child(self.leader_pid) {
-            // waitid fails, and still the process is ours: its drop kills the group.
-            drop(self.leader.take());
-        } else {
-            self.reap_leader();
-            // What is there now KILL has not helped against; the drop sends it once more.
-            drop(self.leader.take());
-        }
-        if !(self.census.has_no_strangers() && self.reap_first_ones()) {
-            self.reap_hidden_ones();
-        }
-        self.usage
-    }
-
-    fn is_our_child(&self, pid: Pid) -> bool {
-        let stat = self.census.proc().and_then(|proc| proc.stat(pid));
-        stat.is_some_and(|stat| stat.ppid == process::own_pid())
     }
 }
