@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Extent;
 use crate::measure::Spread;
-use crate::process::{OURS, Running, own_path};
+use crate::process::{Running, ours, own_path};
 use crate::role::{Crowd, MEMBERS};
 use crate::table::{Bound, Table};
 
@@ -34,7 +34,7 @@ pub fn measure(extent: Extent, table: &mut Table) {
 fn take_down(option: &str) -> Duration {
     let program = own_path();
     let running =
-        Running::start_ready(&[OURS, option, "--signal=KILL", "600", &program, MEMBERS, "2"]);
+        Running::start_ready(&[ours(), option, "--signal=KILL", "600", &program, MEMBERS, "2"]);
     running.until_quiet();
     let begun = Instant::now();
     running.signal(libc::SIGALRM);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Extent;
 use crate::measure::Spread;
-use crate::process::{OURS, Running, TIMEOUT};
+use crate::process::{Running, TIMEOUT, ours};
 use crate::table::{Bound, Table};
 
 /// A limit that passes by itself.
@@ -14,14 +14,14 @@ const LIMIT: Duration = Duration::from_millis(50);
 /// can be taken without the start of the run.
 pub fn measure(extent: Extent, table: &mut Table) {
     let rounds = extent.choose(100, 4);
-    let quiet: &[&str] = &[OURS, "-q", "600", "sleep", "600"];
-    let telling: &[&str] = &[OURS, "600", "sleep", "600"];
+    let quiet: &[&str] = &[ours(), "-q", "600", "sleep", "600"];
+    let telling: &[&str] = &[ours(), "600", "sleep", "600"];
     let theirs: &[&str] = &[TIMEOUT, "600", "sleep", "600"];
     let [quiet, telling, theirs] = in_turn(rounds, [quiet, telling, theirs], from_alarm);
     Table::heading("from the limit to our exit");
     table.add("sleep, with -q", quiet, Some(theirs), Bound::Ratio(1.1));
     table.add("sleep, with a snapshot", telling, Some(theirs), Bound::None);
-    let quiet: &[&str] = &[OURS, "-q", ".05", "sleep", "600"];
+    let quiet: &[&str] = &[ours(), "-q", ".05", "sleep", "600"];
     let theirs: &[&str] = &[TIMEOUT, ".05", "sleep", "600"];
     let [quiet, theirs] = in_turn(rounds, [quiet, theirs], past_limit);
     table.add("a whole run past 50 ms, -q", quiet, Some(theirs), Bound::None);

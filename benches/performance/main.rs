@@ -7,6 +7,8 @@
 //! cargo bench -- --check     # everything, and it fails where a figure is past its bound
 //! cargo bench -- startup     # one section: startup, waiting, ending, members, crowd, many, size
 //! ```
+//!
+//! `GRPKILL_PROGRAM` in the environment is the path of another build to be measured.
 
 use std::process::ExitCode;
 

@@ -2,14 +2,14 @@
 
 use crate::Extent;
 use crate::measure::{Spread, milliseconds};
-use crate::process::{Ended, OURS, Running, TIMEOUT};
+use crate::process::{Ended, Running, TIMEOUT, ours};
 use crate::table::{Bound, Table};
 
 /// Adds the row: the time on processors of so many supervisors, without that of the commands.
 pub fn measure(extent: Extent, table: &mut Table) {
     let (count, rounds) = (extent.choose(300, 20), extent.choose(5, 1));
     let commands: [&[&str]; 3] =
-        [&["sleep", "1"], &[OURS, "60", "sleep", "1"], &[TIMEOUT, "60", "sleep", "1"]];
+        [&["sleep", "1"], &[ours(), "60", "sleep", "1"], &[TIMEOUT, "60", "sleep", "1"]];
     let mut added: [Vec<f64>; 2] = Default::default();
     for _ in 0..rounds {
         let [bare, ours, timeout] = commands.map(|command| cpu(count, command));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Extent;
 use crate::measure::{Spread, milliseconds};
-use crate::process::{OURS, Running, own_path};
+use crate::process::{Running, ours, own_path};
 use crate::role::{LEAST, MEMBERS};
 use crate::table::{Bound, Table};
 
@@ -46,7 +46,7 @@ pub fn measure(extent: Extent, table: &mut Table) {
 fn escalate(count: usize) -> (Duration, Duration) {
     let (program, count) = (own_path(), count.to_string());
     let running = Running::start_ready(&[
-        OURS,
+        ours(),
         "--quiet",
         "--escalate=TERM/10m/KILL",
         "0",
@@ -80,7 +80,8 @@ fn least(count: usize) -> Duration {
 /// From a limit that has KILL only to our exit, where what was running is shown before.
 fn with_snapshot(count: usize) -> Duration {
     let (program, count) = (own_path(), count.to_string());
-    let running = Running::start_ready(&[OURS, "--signal=KILL", "600", &program, MEMBERS, &count]);
+    let running =
+        Running::start_ready(&[ours(), "--signal=KILL", "600", &program, MEMBERS, &count]);
     running.until_quiet();
     let begun = Instant::now();
     running.signal(libc::SIGALRM);

@@ -1,15 +1,29 @@
 //! Starting processes, waiting for them, and what the kernel tells of them meanwhile.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libc::{c_int, pid_t};
 
-/// The program that is measured, built with the release profile's settings.
-pub const OURS: &str = env!("CARGO_BIN_EXE_grpkill-timeout");
+/// The program that is measured: that of `GRPKILL_PROGRAM`, or what cargo has built with the release
+/// profile's settings. It is copied, as by an installation: what a linker has written lies in the
+/// memory of the kernel in smaller pieces, which makes a start slower.
+pub fn ours() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let copy = concat!(env!("CARGO_TARGET_TMPDIR"), "/grpkill-timeout");
+        let built = env!("CARGO_BIN_EXE_grpkill-timeout").to_owned();
+        let program = std::env::var("GRPKILL_PROGRAM").unwrap_or(built);
+        // The pages of a file that is not on the disk yet would count as dirty.
+        let copied = fs::copy(&program, copy).and_then(|_| File::open(copy)?.sync_all());
+        copied.unwrap_or_else(|error| panic!("{program} cannot be copied: {error}"));
+        copy.to_owned()
+    })
+}
 
 /// What it is compared with.
 pub const TIMEOUT: &str = "timeout";

@@ -4,26 +4,27 @@ use std::time::Instant;
 
 use crate::Extent;
 use crate::measure::{Spread, milliseconds};
-use crate::process::{OURS, Running, TIMEOUT};
+use crate::process::{Running, TIMEOUT, ours};
 use crate::table::{Bound, Table};
 
 /// A command that does nothing, by its path.
 const TRUE: &str = "/bin/true";
 
 const BARE: &[&str] = &[TRUE];
-const PLAIN: [&[&str]; 2] = [&[OURS, "60", TRUE], &[TIMEOUT, "60", TRUE]];
-const WITH_OPTION: [&[&str]; 2] =
-    [&[OURS, "-k", "5", "60", TRUE], &[TIMEOUT, "-k", "5", "60", TRUE]];
 
 /// What runs have taken beyond the bare command, by program, run and quantity.
 type Added = [Vec<[f64; 3]>; 2];
 
 /// Adds the rows: what each program adds to the bare command, run by run.
 pub fn measure(extent: Extent, table: &mut Table) {
+    let commands: [[&[&str]; 2]; 2] = [
+        [&[ours(), "60", TRUE], &[TIMEOUT, "60", TRUE]],
+        [&[ours(), "-k", "5", "60", TRUE], &[TIMEOUT, "-k", "5", "60", TRUE]],
+    ];
     let (mut plain, mut with_option): (Added, Added) = Default::default();
     for _ in 0..extent.choose(1000, 20) {
         let bare = run(BARE);
-        for (added, commands) in [(&mut plain, PLAIN), (&mut with_option, WITH_OPTION)] {
+        for (added, commands) in [&mut plain, &mut with_option].into_iter().zip(commands) {
             for (added, command) in added.iter_mut().zip(commands) {
                 let run = run(command);
                 added.push(std::array::from_fn(|index| run[index] - bare[index]));

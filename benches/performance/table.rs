@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 use crate::measure::Spread;
-use crate::process::{OURS, TIMEOUT};
+use crate::process::{TIMEOUT, ours};
 
 /// What a measurement is compared with, and how far it may go.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ impl Table {
         let info = read("/proc/cpuinfo");
         let processor = info.lines().find_map(|line| line.strip_prefix("model name\t: "));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        line(&format!("ours       {OURS}"));
+        line(&format!("ours       {}", ours()));
         line(&format!("reference  {}", version.lines().next().unwrap_or_default()));
         line(&format!(
             "machine    {} × {cores}, Linux {}",

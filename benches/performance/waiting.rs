@@ -1,12 +1,11 @@
 //! What it costs to wait.
 
-use std::fs::File;
 use std::thread;
 use std::time::Duration;
 
 use crate::Extent;
 use crate::measure::Spread;
-use crate::process::{OURS, Running, TIMEOUT};
+use crate::process::{Running, TIMEOUT, ours};
 use crate::table::{Bound, Table};
 
 /// A row: what, the file and the key of a process that tell it, and how far it may go.
@@ -17,11 +16,9 @@ const ROWS: [(&str, &str, &str, Bound); 2] = [
 
 /// Adds the rows.
 pub fn measure(extent: Extent, table: &mut Table) {
-    // The pages of a file that is not on the disk yet would count as dirty.
-    File::open(OURS).and_then(|file| file.sync_all()).expect("the program can be read");
     let mut numbers: [[Vec<f64>; 2]; 2] = Default::default();
     for _ in 0..extent.choose(15, 2) {
-        for (program, name) in [OURS, TIMEOUT].into_iter().enumerate() {
+        for (program, name) in [ours(), TIMEOUT].into_iter().enumerate() {
             let running = start(name);
             for (row, (_, file, key, _)) in ROWS.into_iter().enumerate() {
                 numbers[row][program].push(running.field(file, key));
@@ -35,7 +32,7 @@ pub fn measure(extent: Extent, table: &mut Table) {
         table.add(what, Spread::of(ours), Some(Spread::of(timeout)), bound);
     }
     let seconds = extent.choose(5, 1);
-    let both = [OURS, TIMEOUT].map(start);
+    let both = [ours(), TIMEOUT].map(start);
     let before = both.each_ref().map(wake_ups);
     thread::sleep(Duration::from_secs(seconds as u64));
     let [ours, timeout] = [0, 1].map(|program| wake_ups(&both[program]) - before[program]);
