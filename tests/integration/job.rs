@@ -103,6 +103,19 @@ fn jobs_of_a_job_control_shell() {
     jobs.into_iter().for_each(assert_gone);
 }
 
+/// Whether the run goes on until the job is gone or is over with its leader, as timeout(1)'s is.
+#[test]
+fn kill_alone_reaches_jobs_in_groups_of_their_own() {
+    let script = "set -m; sh -c 'echo job $$; exec sleep 1000' & wait";
+    for mut program in [grpkill_timeout(), as_timeout()] {
+        let mut run = start(program.args(["-s", "KILL", LIMIT, "bash", "-c", script]));
+        let job = run.wait_pid("job");
+        run.limit_passes();
+        assert_eq!(run.wait_exit().code(), Some(137));
+        wait_gone(job);
+    }
+}
+
 #[test]
 fn what_an_inner_timeout_has_put_into_a_group_of_its_own() {
     let coreutils = find_program("timeout").map(|path| path.display().to_string());
