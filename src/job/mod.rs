@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::allow::Allow;
 use crate::policy::Target;
-use crate::procfs::Pid;
 use crate::procfs::activity::Sample;
 use crate::procfs::stat::{Identity, Stat};
+use crate::procfs::{Pid, Proc};
 use crate::record::{Process, Sent, Snapshot, Usage};
 use crate::signal::Signal;
 use crate::status::WaitStatus;
@@ -168,6 +168,29 @@ impl Job {
     pub fn leader_is_stopped(&self) -> bool {
         let stat = self.census.proc().and_then(|proc| proc.stat(self.leader_pid));
         stat.is_some_and(|stat| stat.state == 'T')
+    }
+
+    /// Whether somebody in the command's group has been stopped for want of the terminal. Where that
+    /// may not be known, whoever is stopped besides the leader has been.
+    pub fn wants_terminal(&self) -> bool {
+        let (group, leader) = (self.group(), self.leader_pid);
+        let wants = |proc: &Proc, stat: &Stat| {
+            stat.pgid == group
+                && matches!(stat.state, 'T' | 't')
+                && proc.wants_terminal(stat.pid).unwrap_or(stat.pid != leader)
+        };
+        let until = Instant::now() + SAMPLING;
+        let look = self
+            .census
+            .look_from_afar(until, |proc, seen| seen.iter().any(|stat| wants(proc, stat)));
+        look.unwrap_or(false)
+    }
+
+    /// Whether the terminal does not stop the leader when its group wants it.
+    pub fn leader_is_deaf_to_terminal(&self) -> bool {
+        let is_deaf =
+            |signal: Signal| self.census.proc()?.is_deaf_to(self.leader_pid, signal.number());
+        [Signal::TTIN, Signal::TTOU].into_iter().any(|signal| is_deaf(signal) == Some(true))
     }
 
     /// Why the command could not be executed.

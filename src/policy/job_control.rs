@@ -114,15 +114,26 @@ impl JobControl {
         self.state == State::Wanted
     }
 
-    /// Our group has been told to stop, by the terminal or by who has it.
+    /// Our group has been told to stop, by the terminal or by who has it. `command_is_stopped` tells
+    /// whether the command need not be waited for.
     #[must_use]
-    pub fn told_to_stop(&mut self, signal: Signal, origin: Origin, place: Place) -> Vec<Control> {
+    pub fn told_to_stop(
+        &mut self,
+        signal: Signal,
+        origin: Origin,
+        place: Place,
+        command_is_stopped: impl Fn() -> bool,
+    ) -> Vec<Control> {
         if place == Place::Lent && asks(signal) {
             // Somebody else in our group wants the terminal, and has to wait for it.
             self.lent = Some(Loan { group_waits: true });
             return vec![];
         }
         match self.state {
+            State::Running if command_is_stopped() => {
+                self.state = State::Stopped { wants: false, told: true };
+                vec![Control::PassOn(signal), Control::Stop(signal)]
+            }
             State::Running => {
                 self.told = Some(signal);
                 let knows = self.shares_group && origin == Origin::Kernel;

@@ -3,7 +3,7 @@
 //! | state | the leader exits | nobody is left | a signal that ends | another signal | time is up |
 //! | --- | --- | --- | --- | --- | --- |
 //! | Running | Settling; with `ignore` Done | – | send it; Escalating | pass it on | first step; Escalating |
-//! | Settling | – | Done | `report`: Done; else as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
+//! | Settling | – | Done | as in Running | pass it on | `report`: Done; `kill`: first step; `wait`: Waiting |
 //! | Waiting | – | Done | as in Running | pass it on | first step; Escalating |
 //! | Looking | – | – | send it; Escalating | pass it on | – |
 //! | Hooking | – | noted; Done when the hook has ended | kill the hook; send it; Escalating | pass it on | kill the hook; first step; Escalating |
@@ -299,11 +299,6 @@ impl<'a> Machine<'a> {
                 self.take_step(now, cause, step + 1)
             }
             (State::Running, _) => self.begin(now, signal, Cause::Received(signal), 0),
-            (State::Settling { .. }, _) if self.policy.lingering == Lingering::Report => {
-                // They would have been left alone a moment later.
-                self.after_exit = true;
-                self.finish_because(Some(Cause::Received(signal)), false)
-            }
             (State::Settling { .. } | State::Waiting, _) => {
                 self.after_exit = true;
                 self.begin(now, signal, Cause::Received(signal), 0)
@@ -380,10 +375,7 @@ impl<'a> Machine<'a> {
 
     /// The end of a run that may leave somebody.
     fn finish(&mut self, gave_up: bool) -> Vec<Action> {
-        self.finish_because(self.outcome().cause, gave_up)
-    }
-
-    fn finish_because(&mut self, cause: Option<Cause>, gave_up: bool) -> Vec<Action> {
+        let cause = self.outcome().cause;
         let mut actions = vec![];
         if self.policy.surveys || gave_up {
             let in_time = cause.is_none() || self.after_exit || self.policy.until == Target::Leader;

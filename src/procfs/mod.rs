@@ -89,6 +89,33 @@ impl Proc {
         syscall::name(number.parse().ok()?).map(str::to_owned)
     }
 
+    /// Whether a stopped process wants a terminal: it is in the midst of a call on one. `None` where
+    /// we may not know.
+    pub fn wants_terminal(&self, pid: Pid) -> Option<bool> {
+        let call = self.read(&format!("{pid}/syscall")).ok()?;
+        let mut fields = std::str::from_utf8(&call).ok()?.split_ascii_whitespace();
+        let (number, fd) = (fields.next()?.parse(), fields.next());
+        let Ok(number) = number else { return Some(false) };
+        let fd = fd.and_then(|fd| i32::from_str_radix(fd.trim_start_matches("0x"), 16).ok());
+        let link = |fd: i32| std::fs::read_link(self.root.join(format!("{pid}/fd/{fd}"))).ok();
+        let is_terminal = |path: PathBuf| {
+            let path = path.to_string_lossy();
+            ["/dev/pts/", "/dev/tty", "/dev/console"].iter().any(|start| path.starts_with(start))
+        };
+        Some(syscall::is_of_terminal(number) && fd.and_then(link).is_some_and(is_terminal))
+    }
+
+    /// Whether a process ignores or blocks a signal by this number; `None` where there is no such
+    /// process.
+    pub fn is_deaf_to(&self, pid: Pid, signal: i32) -> Option<bool> {
+        let status = self.read(&format!("{pid}/status")).ok()?;
+        let set = |key: &[u8]| {
+            let set = std::str::from_utf8(status_field(&status, key)?).ok()?;
+            u64::from_str_radix(set, 16).ok()
+        };
+        Some((set(b"SigIgn:")? | set(b"SigBlk:")?) >> (signal - 1) & 1 == 1)
+    }
+
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         self.read_at_most(path, usize::MAX)
     }

@@ -7,6 +7,13 @@ pub fn name(number: libc::c_long) -> Option<&'static str> {
     calls.find(|(call, _)| *call == number).map(|(_, name)| *name)
 }
 
+/// Whether the terminal stops who is in this call on it from the background, see `SIGTTIN` and
+/// `SIGTTOU` in termios(3).
+pub fn is_of_terminal(number: libc::c_long) -> bool {
+    [libc::SYS_read, libc::SYS_readv, libc::SYS_write, libc::SYS_writev, libc::SYS_ioctl]
+        .contains(&number)
+}
+
 /// A table of the calls, which have the same names in the kernel and in the C library.
 macro_rules! calls {
     ($($call:ident $name:literal,)*) => {

@@ -147,7 +147,7 @@ impl<'a> Supervisor<'a> {
             first_sent: None,
             sent: Vec::new(),
             received: Vec::new(),
-            tty: Tty::new(plan.policy.target),
+            tty: Tty::new(plan.policy.target, started),
             progress: plan.shows_progress.then(|| Progress::new(plan, started)).flatten(),
             idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
             snapshot: None,

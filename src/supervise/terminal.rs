@@ -12,10 +12,14 @@ use crate::record::Received;
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 use crate::sys::terminal::{self, Stopped, Terminal};
-use crate::sys::{process, signals};
+use crate::sys::{process, signals, stdio};
 
 /// How often we look whether our group has come to the front while the command waits for that.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// When and how often we look whether the command is one that the terminal does not stop: it has to
+/// become one first. Most are not, and are left alone from then on.
+const WATCH: Duration = Duration::from_millis(250);
 
 /// The terminal as far as the command has anything to do with it.
 #[derive(Debug)]
@@ -26,17 +30,26 @@ pub(super) struct Tty {
     /// The modes before the terminal was lent for the first time.
     modes: Option<Termios>,
     look_at: Option<Instant>,
+    /// When to look whether a command that the terminal does not stop wants it for another.
+    watch_at: Option<Instant>,
 }
 
 impl Tty {
-    pub(super) fn new(target: Target) -> Self {
-        let control = JobControl::new(target == Target::Leader);
-        Self { control, terminal: OnceCell::new(), modes: None, look_at: None }
+    pub(super) fn new(target: Target, started: Instant) -> Self {
+        let shares_group = target == Target::Leader;
+        let watches = !shares_group && stdio::stdin_is_terminal();
+        Self {
+            control: JobControl::new(shares_group),
+            terminal: OnceCell::new(),
+            modes: None,
+            look_at: None,
+            watch_at: watches.then_some(started + WATCH),
+        }
     }
 
     /// When to look at our place again.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.look_at
+        [self.look_at, self.watch_at].into_iter().flatten().min()
     }
 
     fn terminal(&self) -> Option<&Terminal> {
@@ -77,7 +90,8 @@ impl Supervisor<'_> {
             Signal::CONT => self.tty.control.told_to_continue(self.place()),
             _ if may_stop => {
                 let place = self.place();
-                self.tty.control.told_to_stop(signal, origin, place)
+                let (control, job) = (&mut self.tty.control, &self.job);
+                control.told_to_stop(signal, origin, place, || job.leader_is_stopped())
             }
             _ => return self.happened(Event::Received(signal, origin)),
         };
@@ -87,9 +101,11 @@ impl Supervisor<'_> {
     /// Sees whether the command has been stopped, and whether our place has changed meanwhile.
     pub(super) fn look_after_terminal(&mut self) {
         if let Some(signal) = self.job.leader_stop() {
-            let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
-            let controls = self.tty.control.stopped(signal, place, may_stop);
-            self.control(controls);
+            // su(1) and its like stop by another signal when their command is stopped.
+            let asks_for_another = signal == Signal::STOP && self.job.wants_terminal();
+            self.command_stopped(if asks_for_another { Signal::TTIN } else { signal });
+        } else if self.tty.watch_at.is_some_and(|at| at <= Instant::now()) {
+            self.look_after_deaf_leader();
         } else if self.tty.look_at.is_some_and(|at| at <= Instant::now()) {
             let controls = self.tty.control.looked(self.place());
             self.control(controls);
@@ -100,9 +116,26 @@ impl Supervisor<'_> {
         self.tty.look_at = waits.then(|| planned.unwrap_or(now + LOOK));
     }
 
+    fn command_stopped(&mut self, signal: Signal) {
+        let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
+        let controls = self.tty.control.stopped(signal, place, may_stop);
+        self.control(controls);
+    }
+
+    /// A command that the terminal does not stop, as timeout(1) with `--foreground` and strace(1),
+    /// does not tell us that who it has started is stopped. So we look now and then.
+    fn look_after_deaf_leader(&mut self) {
+        let is_deaf = self.job.leader_is_deaf_to_terminal();
+        if is_deaf && self.place() == Place::Front && self.job.wants_terminal() {
+            self.command_stopped(Signal::TTIN);
+        }
+        let (now, running) = (Instant::now(), self.started.elapsed());
+        self.tty.watch_at = (is_deaf || running < WATCH).then_some(now + WATCH);
+    }
+
     /// The command has ended, or been given up: the terminal is ours again.
     pub(super) fn take_terminal_back(&mut self, status: Option<WaitStatus>) {
-        self.tty.look_at = None;
+        (self.tty.look_at, self.tty.watch_at) = (None, None);
         let place = if self.tty.control.has_lent() { self.place() } else { Place::Nowhere };
         // What the ladder or somebody's signal to us did is no key.
         let by_us = |signal| self.ladder.contains(&signal) || self.passed_on.contains(&signal);
@@ -121,7 +154,13 @@ impl Supervisor<'_> {
                 }
                 Control::TakeBack => self.tty.put_in_front(process::own_group()),
                 Control::RestoreModes => self.tty.restore_modes(),
-                Control::TellGroup(signal) => terminal::tell_own_group(signal),
+                Control::TellGroup(signal) => {
+                    terminal::tell_own_group(signal);
+                    if self.hook.is_some() {
+                        // Of our own signals we take no notice, and the hook is to end by this one.
+                        self.happened(Event::Received(signal, Origin::Process));
+                    }
+                }
                 Control::StopGroup(signal) => self.stop(signal, Stopped::Group),
                 Control::Stop(signal) => self.stop(signal, Stopped::Ourselves),
                 Control::Continue => self.job.continue_group(),

@@ -35,6 +35,11 @@ pub fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
+/// Whether standard input is a terminal.
+pub fn stdin_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdin())
+}
+
 /// How many columns the terminal has that standard error is.
 pub fn stderr_width() -> Option<usize> {
     // SAFETY: zero bytes are a valid winsize.

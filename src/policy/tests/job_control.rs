@@ -35,7 +35,7 @@ fn goes_on(control: &mut JobControl, place: Place) -> Vec<Control> {
 }
 
 fn told_by_key(control: &mut JobControl, place: Place) -> Vec<Control> {
-    control.told_to_stop(Signal::TSTP, Origin::Kernel, place)
+    control.told_to_stop(Signal::TSTP, Origin::Kernel, place, || false)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_key_that_killed_the_command_is_told_to_our_group() {
 #[test]
 fn another_of_our_group_gets_the_terminal_after_the_command() {
     let mut control = lent();
-    assert_eq!(control.told_to_stop(Signal::TTIN, Origin::Kernel, Place::Lent), []);
+    assert_eq!(control.told_to_stop(Signal::TTIN, Origin::Kernel, Place::Lent, || false), []);
     let told = [TakeBack, TellGroup(Signal::CONT)];
     assert_eq!(control.ended(EXITED, false, Place::Lent), told);
 }
@@ -161,7 +161,7 @@ fn continued_in_the_background_it_has_to_ask_again() {
 fn what_our_group_was_told_is_passed_on_and_not_told_again() {
     for signal in [Signal::TSTP, Signal::TTIN] {
         let mut control = own_group();
-        let told = control.told_to_stop(signal, Origin::Kernel, Place::Back);
+        let told = control.told_to_stop(signal, Origin::Kernel, Place::Back, || false);
         assert_eq!(told, [PassOn(signal)]);
         // Some programs stop by another signal when they have cleaned up.
         assert_eq!(control.stopped(Signal::STOP, Place::Back, true), [Stop(signal)]);
@@ -229,4 +229,14 @@ fn a_key_that_we_may_have_undone_in_our_own_group_is_passed_on() {
     assert_eq!(control.continued(Place::Front, || true), [PassOn(Signal::CONT)]);
     assert_eq!(told_by_key(&mut control, Place::Front), [PassOn(Signal::TSTP)]);
     assert_eq!(told_by_key(&mut control, Place::Front), []);
+}
+
+#[test]
+fn a_key_stops_us_where_the_command_is_stopped_already() {
+    for shares_group in [false, true] {
+        let mut control = JobControl::new(shares_group);
+        assert_eq!(control.stopped(Signal::STOP, Place::Front, true), []);
+        let told = control.told_to_stop(Signal::TSTP, Origin::Kernel, Place::Front, || true);
+        assert_eq!(told, [PassOn(Signal::TSTP), Stop(Signal::TSTP)]);
+    }
 }

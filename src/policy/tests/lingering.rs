@@ -91,11 +91,13 @@ fn a_ladder_without_kill_is_not_waited_for_without_end() {
 }
 
 #[test]
-fn a_signal_while_report_lets_them_settle_is_the_end() {
+fn a_signal_while_they_settle_ends_the_job() {
     let policy = lingering(Lingering::Report);
     let mut run = Run::new(&policy);
     assert_eq!(run.leader_exits(0), NOTHING);
-    assert_eq!(run.receive("INT"), ["note left", "finish"]);
+    assert_eq!(run.receive("INT"), ["INT+CONT"]);
+    assert_eq!(run.after(seconds(10)), ["KILL"]);
+    assert_eq!(run.nobody_is_left(), ["note left", "finish"]);
     assert_eq!(run.exit_status(), ExitStatus::Signal(Signal::INT));
 }
 

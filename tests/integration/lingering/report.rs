@@ -1,7 +1,9 @@
 //! What is said of those that linger.
 
+use std::os::unix::process::ExitStatusExt;
+
 use super::{LEFT, Stray, detached, leader};
-use crate::harness::{Finished, fixture};
+use crate::harness::{Finished, children, fixture, state, wait_until};
 
 /// Leaves as many as the script starts, and ends them.
 fn leave(options: &[&str], script: &str, count: usize) -> Finished {
@@ -96,5 +98,28 @@ fn colours_are_for_terminals() {
             assert_eq!(stderr.contains("\x1b[33mholds stdout"), colours, "{stderr:?}");
             assert_eq!(stderr.contains('\x1b'), colours, "{stderr:?}");
         }
+    }
+}
+
+/// We are told to end in the moment in which what the command has left may go by itself.
+#[test]
+fn a_signal_that_comes_with_the_end_of_the_command_ends_the_job() {
+    let places = [
+        (format!("{LEFT} &"), false),
+        (format!("set -m; {LEFT} & set +m"), false),
+        (detached(), true),
+    ];
+    for (script, survives) in places {
+        let mut run = leader(&["-q"], &script);
+        let stray = Stray::of(&mut run);
+        stray.wait_asleep();
+        run.signal(libc::SIGSTOP);
+        let leader = children(run.pid())[0];
+        run.say("0\n");
+        wait_until("the command does not end", || state(leader) == Some('Z'));
+        run.signal(libc::SIGTERM);
+        run.signal(libc::SIGCONT);
+        assert_eq!(run.wait_exit().signal(), Some(libc::SIGTERM), "{script}");
+        assert_eq!(stray.is_alive(), survives, "{script}");
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
-use crate::harness::{find_program, has_program, is_alive, signal_process, wait_gone};
+use crate::harness::{find_program, has_program, is_alive, is_root, signal_process, wait_gone};
 
 /// Reads, stops, goes on and ends by Ctrl-C, with the prompt in order and not a word of ours.
 fn all_keys_work(line: &str) {
@@ -104,6 +104,33 @@ fn the_inner_limit_is_the_inner_ones() {
     terminal.expect("inner 124");
     assert_eq!(terminal.prompt(), 0);
     terminal.assert_in_order();
+    terminal.leave();
+}
+
+/// They run another program in their own group, and are not stopped by the terminal when that is: su(1)
+/// stops itself by STOP then, and the others do not stop at all.
+#[test]
+fn who_is_started_by_what_the_terminal_does_not_stop_reads() {
+    let mut terminal = Terminal::bash();
+    let mut lines = vec!["grpkill-timeout 100 timeout --foreground 90 sh reader"];
+    let more = [
+        ("strace", "grpkill-timeout 100 strace -f -o /dev/null sh reader"),
+        ("dumb-init", "grpkill-timeout 100 dumb-init -c sh reader"),
+        ("su", "grpkill-timeout 100 su -s /bin/sh -c 'exec sh reader' root"),
+    ];
+    let is_root = |name: &str| name != "su" || is_root();
+    let more = more.into_iter().filter(|(name, _)| is_root(name) && has_program(name));
+    lines.extend(more.map(|(_, line)| line));
+    for line in lines {
+        terminal.start_reader(line);
+        terminal.reads("two");
+        terminal.press(CTRL_D);
+        assert_eq!(terminal.prompt(), 0, "{line}");
+        terminal.start_reader(line);
+        terminal.press(CTRL_C);
+        assert_ne!(terminal.prompt(), 0, "{line}");
+        terminal.assert_in_order();
+    }
     terminal.leave();
 }
 

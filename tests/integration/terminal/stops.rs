@@ -229,6 +229,42 @@ fn who_is_being_ended_may_still_ask_for_the_terminal() {
     terminal.leave();
 }
 
+/// Somebody has stopped the command, and not us: the key is for both. Other shells than bash may
+/// continue a job once more that they have just started.
+#[test]
+fn ctrl_z_stops_us_where_the_command_is_stopped_already() {
+    for options in ["", "-f"] {
+        let mut terminal = Terminal::bash();
+        terminal.line(&format!("grpkill-timeout {options} 100 fixture worker"));
+        let worker = terminal.expect_number("working ");
+        signal_process(worker, libc::SIGSTOP);
+        terminal.wait_until("it does not stop", |_| state(worker) == Some('T'));
+        terminal.press(CTRL_Z);
+        assert_eq!(terminal.prompt(), 148, "{options}");
+        terminal.assert_in_order();
+        terminal.command("fg");
+        terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.prompt(), 130, "{options}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// The command has the terminal and dies of the key; the hook is to end by it too.
+#[test]
+fn ctrl_c_ends_the_hook_of_who_had_the_terminal() {
+    let mut terminal = Terminal::bash();
+    terminal.start_reader("grpkill-timeout -q --on-timeout='echo hook; sleep 1000' 100 sh reader");
+    terminal.limit_passes();
+    terminal.expect("hook\r\n");
+    terminal.press(CTRL_C);
+    assert_eq!(terminal.prompt(), 124);
+    assert!(!terminal.screen().contains("the command of --on-timeout"));
+    terminal.assert_in_order();
+    terminal.leave();
+}
+
 #[test]
 fn modes_are_restored_when_the_command_was_killed() {
     for how in ["-k 0.1", "-s KILL"] {
