@@ -170,14 +170,15 @@ impl Job {
         stat.is_some_and(|stat| stat.state == 'T')
     }
 
-    /// Whether somebody in the command's group has been stopped for want of the terminal. Where that
-    /// may not be known, whoever is stopped besides the leader has been.
+    /// Whether somebody in the command's group has been stopped for want of the terminal, besides the
+    /// leader, whose stop tells that itself. Where it may not be known, whoever is stopped has been.
     pub fn wants_terminal(&self) -> bool {
         let (group, leader) = (self.group(), self.leader_pid);
         let wants = |proc: &Proc, stat: &Stat| {
             stat.pgid == group
+                && stat.pid != leader
                 && matches!(stat.state, 'T' | 't')
-                && proc.wants_terminal(stat.pid).unwrap_or(stat.pid != leader)
+                && proc.wants_terminal(stat.pid).unwrap_or(true)
         };
         let until = Instant::now() + SAMPLING;
         let look = self
