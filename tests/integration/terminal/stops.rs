@@ -206,8 +206,9 @@ fn what_lingers_and_is_waited_for_is_stopped_and_goes_on_with_us() {
             terminal.command("fg");
             terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
         }
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        // A key would not do: what a script has in the background ignores it.
+        terminal.limit_passes();
+        assert_eq!(terminal.prompt(), shell.status_in_front(124), "{shell:?}");
         terminal.assert_in_order();
         terminal.leave();
     }
