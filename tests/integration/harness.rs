@@ -268,9 +268,10 @@ pub fn assert_gone(pid: i32) {
     assert_eq!(state(pid), None, "process {pid} is still there");
 }
 
-/// Waits until nothing has this pid, where it is not this program that sees to it.
+/// Waits until a process has ended, where it is not this program that reaps it, but the machine's init:
+/// some take minutes.
 pub fn wait_gone(pid: i32) {
-    wait_until(&format!("process {pid} is still there"), || state(pid).is_none());
+    wait_until(&format!("process {pid} is still there"), || !is_alive(pid));
 }
 
 /// Waits for what no event tells.
