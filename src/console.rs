@@ -1,6 +1,8 @@
 //! Standard error, as far as we write to it: one line at a time, and never waiting for a reader.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -57,12 +59,14 @@ pub struct Console {
     verbosity: Verbosity,
     color: Color,
     patience: Cell<Duration>,
+    /// Opened when it is needed first; `None` where standard error is none.
+    terminal: OnceCell<Option<File>>,
 }
 
 impl Console {
     /// A console on which `program` speaks.
     pub fn new(program: &'static str, verbosity: Verbosity, color: Color) -> Self {
-        Self { program, verbosity, color, patience: Cell::new(PATIENCE) }
+        Self { program, verbosity, color, patience: Cell::new(PATIENCE), terminal: OnceCell::new() }
     }
 
     /// Says that something has gone wrong, whatever the verbosity.
@@ -97,7 +101,11 @@ impl Console {
 
     /// Writes what is not said in our name, whatever the verbosity.
     pub fn write(&self, bytes: &[u8]) {
-        if stdio::write_stderr(bytes, self.patience.get()).is_err() {
+        let stderr = match self.terminal.get_or_init(stdio::open_terminal_of_stderr) {
+            Some(terminal) => terminal.as_fd(),
+            None => stdio::stderr(),
+        };
+        if stdio::write_with_patience(stderr, bytes, self.patience.get()).is_err() {
             self.patience.set(Duration::ZERO);
         }
     }

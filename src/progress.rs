@@ -1,6 +1,8 @@
 //! `--progress`: what the terminal shows of the time, while we wait.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::cli::Plan;
@@ -14,6 +16,7 @@ const EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 #[derive(Debug)]
 pub struct Progress {
     command: Vec<OsString>,
+    terminal: File,
     started: Instant,
     limit: Option<Duration>,
     next_at: Instant,
@@ -27,13 +30,17 @@ impl Progress {
     pub fn new(plan: &Plan, started: Instant) -> Option<Self> {
         let is_able =
             std::env::var_os("TERM").is_some_and(|term| term != "dumb" && term != "linux");
-        if !is_able || !stdio::stderr_is_terminal() {
-            return None;
-        }
+        let terminal = stdio::open_terminal_of_stderr().filter(|_| is_able)?;
         // A limit past the end of time is none.
         let limit = plan.policy.limit.filter(|limit| started.checked_add(*limit).is_some());
-        let mut progress =
-            Self { command: plan.command.clone(), started, limit, next_at: started, shown: None };
+        let mut progress = Self {
+            command: plan.command.clone(),
+            terminal,
+            started,
+            limit,
+            next_at: started,
+            shown: None,
+        };
         progress.next_at += progress.interval();
         Some(progress)
     }
@@ -61,7 +68,7 @@ impl Progress {
         let text = show(&self.command, passed, left);
         if self.shown.as_ref() != Some(&text) {
             let begin = if self.shown.is_none() { BEGIN } else { "" };
-            write(&format!("{begin}{text}"));
+            self.write(&format!("{begin}{text}"));
             self.shown = Some(text);
         }
     }
@@ -69,8 +76,13 @@ impl Progress {
     /// Shows nothing, until the next time.
     pub fn clear(&mut self) {
         if self.shown.take().is_some() {
-            write(CLEAR);
+            self.write(CLEAR);
         }
+    }
+
+    /// A terminal that is held up is not waited for: it is shown the next time, if it matters.
+    fn write(&self, text: &str) {
+        let _ = (&self.terminal).write(text.as_bytes());
     }
 
     fn interval(&self) -> Duration {
@@ -83,9 +95,4 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// A terminal that is held up is not waited for: it is shown the next time, if it matters.
-fn write(text: &str) {
-    let _ = stdio::write_stderr(text.as_bytes(), Duration::ZERO);
 }

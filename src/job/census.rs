@@ -153,16 +153,26 @@ impl Census {
         until: Instant,
         tell: impl Fn(&Proc, Vec<Stat>) -> T,
     ) -> Option<T> {
-        let (proc, own_pid) = (self.proc()?, process::own_pid());
-        let look = |()| {
+        let own_pid = process::own_pid();
+        self.ask_from_afar(until, |proc| {
             let helper = process::own_pid();
             let is_ours = |child: &Stat| child.pid != helper && self.is_ours(child);
             let seen = proc.descendants(own_pid, is_ours, || Instant::now() < until)?;
             Some(tell(proc, seen))
-        };
+        })?
+    }
+
+    /// Anything that is asked of `/proc`, by a helper too.
+    pub fn ask_from_afar<T: Serialize + DeserializeOwned>(
+        &self,
+        until: Instant,
+        ask: impl Fn(&Proc) -> T,
+    ) -> Option<T> {
+        let proc = self.proc()?;
         let left = until.saturating_duration_since(Instant::now()) + HANGS;
-        match self.surveyor.read(&[()], Patience { each: left, all: left }, look).pop()? {
-            Reading::Done(told) => told,
+        let patience = Patience { each: left, all: left };
+        match self.surveyor.read(&[()], patience, |()| ask(proc)).pop()? {
+            Reading::Done(told) => Some(told),
             Reading::TooLong => {
                 self.hangs.set(true);
                 None

@@ -50,12 +50,12 @@ impl Job {
         }
         match target {
             Target::Leader => self.signal_leader(&signals),
-            Target::Group => self.signal_group(&signals),
+            Target::Group => drop(self.signal_group(&signals)),
             Target::Job | Target::Tree => {
-                self.signal_group(&signals);
+                let reached = self.signal_group(&signals);
                 let goes_on = self.until != Target::Leader;
-                if signal == Signal::KILL && goes_on && self.leader.is_some() {
-                    // Who is not in the group is found, and killed, when that is gone.
+                if signal == Signal::KILL && goes_on && reached && self.was_all_in_group {
+                    // Who has left the group since then is found when that is gone.
                     self.expect_death_of_group();
                 } else {
                     self.signal_descendants(target, &signals);
@@ -70,7 +70,7 @@ impl Job {
 
     /// Continues the leader's group, or the leader where it has none of its own.
     pub fn continue_group(&mut self) {
-        self.signal_group(&[Signal::CONT]);
+        let _ = self.signal_group(&[Signal::CONT]);
     }
 
     /// What has been sent since this was asked before, in order.
@@ -108,17 +108,21 @@ impl Job {
         }
     }
 
-    /// Signals the leader's group, and the leader where it has left that.
-    fn signal_group(&mut self, signals: &[Signal]) {
+    /// Signals the leader's group, and the leader where it has left that. Returns whether somebody in
+    /// the group was reached.
+    fn signal_group(&mut self, signals: &[Signal]) -> bool {
+        let mut reached = false;
         for signal in signals {
-            let Some(leader) = &self.leader else { return };
+            let Some(leader) = &self.leader else { return false };
             let at = Instant::now();
             let (pid, result) = (leader.pid(), leader.signal_group(*signal));
+            reached = result.is_ok();
             self.note(at, *signal, Recipient::Group, pid, result);
         }
         if self.leader.as_ref().is_some_and(Leader::has_left_group) {
             self.signal_leader(signals);
         }
+        reached
     }
 
     /// Whether the leader's group, as long as it can be signalled, has this one.
@@ -142,6 +146,7 @@ impl Job {
             }
             return;
         };
+        self.was_all_in_group = seen.iter().all(|stat| self.is_in_group(stat));
         if target == Target::Tree {
             // Before command lines are read, which takes its time.
             let of_job = self.census.select(Target::Job, &seen).members;

@@ -68,6 +68,8 @@ pub struct Job {
     until: Target,
     witness: Option<Witness>,
     look_at: Option<Instant>,
+    /// All of the job were in the leader's group when we looked last.
+    was_all_in_group: bool,
     /// Until when nobody is looked for, since the group has been killed.
     dying_until: Option<Instant>,
     more_to_reap: bool,
@@ -106,6 +108,7 @@ impl Job {
             leader_status: None,
             witness: None,
             look_at: None,
+            was_all_in_group: false,
             dying_until: None,
             more_to_reap: false,
             reap_at: None,
@@ -134,11 +137,21 @@ impl Job {
 
     /// Whether a process group is one of the job's, or nobody's.
     pub fn has_group(&self, group: Pid) -> bool {
+        if group <= 1 {
+            // That of a shell which is process 1, or of somebody outside our pid namespace.
+            return false;
+        }
         let until = Instant::now() + SAMPLING;
         let has = |seen: Vec<Stat>| seen.iter().any(|stat| stat.pgid == group);
         group == self.group()
             || !process::has_members(group)
             || self.census.look_from_afar(until, |_, seen| has(seen)).unwrap_or(false)
+    }
+
+    /// The leader's process group now, which it may have changed.
+    pub fn leader_group(&self) -> Pid {
+        let leader = self.leader.as_ref().map(Leader::pid);
+        leader.and_then(|leader| process::group_of(leader).ok()).unwrap_or(self.group())
     }
 
     /// Whether `/proc` can be read, without which only the group and the leader can be ended.
@@ -166,8 +179,9 @@ impl Job {
 
     /// Whether the leader is stopped now.
     pub fn leader_is_stopped(&self) -> bool {
-        let stat = self.census.proc().and_then(|proc| proc.stat(self.leader_pid));
-        stat.is_some_and(|stat| stat.state == 'T')
+        let (leader, until) = (self.leader_pid, Instant::now() + SAMPLING);
+        let is_stopped = |proc: &Proc| proc.stat(leader).is_some_and(|stat| stat.state == 'T');
+        self.census.ask_from_afar(until, is_stopped).unwrap_or(false)
     }
 
     /// Whether somebody in the command's group has been stopped for want of the terminal, besides the
@@ -189,9 +203,12 @@ impl Job {
 
     /// Whether the terminal does not stop the leader when its group wants it.
     pub fn leader_is_deaf_to_terminal(&self) -> bool {
-        let is_deaf =
-            |signal: Signal| self.census.proc()?.is_deaf_to(self.leader_pid, signal.number());
-        [Signal::TTIN, Signal::TTOU].into_iter().any(|signal| is_deaf(signal) == Some(true))
+        let (leader, until) = (self.leader_pid, Instant::now() + SAMPLING);
+        let is_deaf = |proc: &Proc, signal: Signal| proc.is_deaf_to(leader, signal.number());
+        let is_deaf = |proc: &Proc| {
+            [Signal::TTIN, Signal::TTOU].iter().any(|signal| is_deaf(proc, *signal) == Some(true))
+        };
+        self.census.ask_from_afar(until, is_deaf).unwrap_or(false)
     }
 
     /// Why the command could not be executed.
@@ -281,7 +298,8 @@ impl Job {
     /// Whether that goes on, and for no longer than [`DYING`].
     fn group_is_dying(&mut self, now: Instant) -> bool {
         let group = self.census.group();
-        self.dying_until = self.dying_until.filter(|at| *at > now && wait::has_child_in(group));
+        self.dying_until =
+            self.dying_until.filter(|at| *at > now && wait::has_live_child_in(group));
         self.dying_until.is_some()
     }
 

@@ -130,20 +130,14 @@ impl JobControl {
             return vec![];
         }
         match self.state {
-            State::Running if command_is_stopped() => {
-                self.state = State::Stopped { wants: false, told: true };
-                vec![Control::PassOn(signal), Control::Stop(signal)]
-            }
+            State::Running if command_is_stopped() => self.pass_on_and_stop(place, false, signal),
             State::Running => {
                 self.told = Some(signal);
                 let knows = self.shares_group && origin == Origin::Kernel;
                 let undone = std::mem::take(&mut self.has_continued);
                 if knows && !undone { vec![] } else { vec![Control::PassOn(signal)] }
             }
-            State::Wanted => {
-                self.state = State::Stopped { wants: true, told: true };
-                vec![Control::PassOn(signal), Control::Stop(signal)]
-            }
+            State::Wanted => self.pass_on_and_stop(place, true, signal),
             State::Ended | State::Stopped { .. } => {
                 vec![Control::PassOn(signal), Control::Stop(signal)]
             }
@@ -151,7 +145,7 @@ impl JobControl {
     }
 
     /// The command has been stopped by this signal. `may_stop` tells whether we may stop with it,
-    /// and do not have to end it.
+    /// and do not have to end the job.
     #[must_use]
     pub fn stopped(&mut self, signal: Signal, place: Place, may_stop: bool) -> Vec<Control> {
         let told = self.told.take();
@@ -229,11 +223,16 @@ impl JobControl {
         controls
     }
 
+    /// The command has asked for the terminal, and is to wait until our place is looked at.
+    pub fn wait(&mut self) {
+        self.state = State::Wanted;
+    }
+
     /// Our place has been looked at.
     #[must_use]
     pub fn looked(&mut self, place: Place) -> Vec<Control> {
         match (self.state, place) {
-            (State::Wanted, Place::Front) => self.lend(),
+            (State::Wanted, Place::Front | Place::Lent) => self.lend(),
             _ => vec![],
         }
     }
@@ -270,6 +269,11 @@ impl JobControl {
         vec![Control::Lend]
     }
 
+    fn pass_on_and_stop(&mut self, place: Place, wants: bool, signal: Signal) -> Vec<Control> {
+        let stop = self.stop(place, wants || place == Place::Lent, Some(signal), signal);
+        [Control::PassOn(signal)].into_iter().chain(stop).collect()
+    }
+
     fn stop(
         &mut self,
         place: Place,
@@ -290,6 +294,6 @@ impl JobControl {
 }
 
 /// Whether this is how the terminal stops who wants it.
-fn asks(signal: Signal) -> bool {
+pub fn asks(signal: Signal) -> bool {
     [Signal::TTIN, Signal::TTOU].contains(&signal)
 }

@@ -41,7 +41,8 @@ pub fn show(command: &[OsString], passed: Duration, left: Left) -> String {
     let (state, times) = match left {
         Left::Unlimited => ("3;0".to_owned(), passed.to_string()),
         Left::Time { left, limit } => {
-            let percent = 100 - (100.0 * left.as_secs_f64() / limit.as_secs_f64()).ceil() as u64;
+            let share = left.as_nanos().saturating_mul(100).div_ceil(limit.as_nanos().max(1));
+            let percent = 100_u128.saturating_sub(share);
             // Up, so that nothing is left only when nothing is.
             let left = seconds(left.saturating_add(Duration::from_nanos(999_999_999)));
             (format!("1;{percent}"), format!("{passed}, {left} left"))

@@ -19,7 +19,7 @@ use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::progress::Progress;
 use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
-use crate::signal::Signal;
+use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 use crate::sys::parent::Parent;
 use crate::sys::signals::{Inbox, Inherited};
@@ -225,8 +225,10 @@ impl<'a> Supervisor<'a> {
             }
             received.signal = Signal::TERM;
         }
-        // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours.
-        if received.signal == Signal::CHLD || received.pid == process::own_pid() {
+        // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours. A
+        // timer of ours that comes now was late: somebody else had continued us.
+        let is_own = received.pid == process::own_pid() || received.origin == Origin::Timer;
+        if received.signal == Signal::CHLD || is_own {
             return;
         }
         self.note_received(received);

@@ -45,7 +45,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Whether a signal goes into the report, which has so many: those that end the job go before.
+    /// Whether a signal still goes into the report. Those of the ladder have room of their own, so that
+    /// a flood of others cannot crowd them out.
     fn is_noted(&self, signal: Signal, already: usize) -> bool {
         let ends = self.plan.policy.is_of_ladder(signal);
         let most = if ends { 2 * MOST_NOTED } else { MOST_NOTED };
@@ -75,10 +76,10 @@ impl Supervisor<'_> {
             return;
         }
         // The terminal's title is for who uses it.
-        let is_behind = self.place() == Place::Back;
+        let is_ours = self.tty.has_lent() || matches!(self.place(), Place::Front | Place::Nowhere);
         let is_ending = self.machine.outcome().cause.is_some();
         if let Some(progress) = &mut self.progress {
-            progress.update(now, is_ending, is_behind);
+            progress.update(now, is_ending, !is_ours);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::termios::Termios;
 
 use super::Supervisor;
-use crate::policy::job_control::{Control, JobControl, Place};
+use crate::policy::job_control::{Control, JobControl, Place, asks};
 use crate::policy::{Event, Target};
 use crate::record::Received;
 use crate::signal::{Origin, Signal};
@@ -21,6 +21,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// become one first. Most are not, and are left alone from then on.
 const WATCH: Duration = Duration::from_millis(250);
 
+/// Who asks for the terminal so soon after it was lent has asked before; or to lend it does not help,
+/// and then it is not to be tried without a rest.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// The terminal as far as the command has anything to do with it.
 #[derive(Debug)]
 pub(super) struct Tty {
@@ -29,6 +33,8 @@ pub(super) struct Tty {
     terminal: OnceCell<Option<Terminal>>,
     /// The modes before the terminal was lent for the first time.
     modes: Option<Termios>,
+    /// When it was lent last.
+    lent_at: Option<Instant>,
     look_at: Option<Instant>,
     /// When to look whether a command that the terminal does not stop wants it for another.
     watch_at: Option<Instant>,
@@ -42,14 +48,19 @@ impl Tty {
             control: JobControl::new(shares_group),
             terminal: OnceCell::new(),
             modes: None,
+            lent_at: None,
             look_at: None,
             watch_at: watches.then_some(started + WATCH),
         }
     }
 
-    /// When to look at our place again.
+    /// When to look at our place, or at the command, again.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [self.look_at, self.watch_at].into_iter().flatten().min()
+    }
+
+    pub(super) fn has_lent(&self) -> bool {
+        self.control.has_lent()
     }
 
     fn terminal(&self) -> Option<&Terminal> {
@@ -85,8 +96,6 @@ impl Supervisor<'_> {
         let Received { signal, origin, .. } = received;
         let may_stop = self.machine.may_be_stopped();
         let controls = match signal {
-            // The timer was late: we had been continued before.
-            Signal::CONT if origin == Origin::Timer => return,
             Signal::CONT => self.tty.control.told_to_continue(self.place()),
             _ if may_stop => {
                 let place = self.place();
@@ -118,6 +127,10 @@ impl Supervisor<'_> {
 
     fn command_stopped(&mut self, signal: Signal) {
         let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
+        if self.tty.lent_at.is_some_and(|at| at.elapsed() < AGAIN) && asks(signal) {
+            self.tty.control.wait();
+            return;
+        }
         let controls = self.tty.control.stopped(signal, place, may_stop);
         self.control(controls);
     }
@@ -125,12 +138,12 @@ impl Supervisor<'_> {
     /// A command that the terminal does not stop, as timeout(1) with `--foreground` and strace(1),
     /// does not tell us that who it has started is stopped. So we look now and then.
     fn look_after_deaf_leader(&mut self) {
-        let is_deaf = self.job.leader_is_deaf_to_terminal();
+        let has_lent = self.tty.control.has_lent();
+        let is_deaf = !has_lent && self.job.leader_is_deaf_to_terminal();
         if is_deaf && self.place() == Place::Front && self.job.wants_terminal() {
             self.command_stopped(Signal::TTIN);
         }
-        let (now, running) = (Instant::now(), self.started.elapsed());
-        self.tty.watch_at = (is_deaf || running < WATCH).then_some(now + WATCH);
+        self.tty.watch_at = is_deaf.then(|| Instant::now() + WATCH);
     }
 
     /// The command has ended, or been given up: the terminal is ours again.
@@ -149,7 +162,8 @@ impl Supervisor<'_> {
             match control {
                 Control::Lend => {
                     self.tty.note_modes();
-                    self.tty.put_in_front(self.job.group());
+                    self.tty.put_in_front(self.job.leader_group());
+                    self.tty.lent_at = Some(Instant::now());
                     self.job.continue_group();
                 }
                 Control::TakeBack => self.tty.put_in_front(process::own_group()),
@@ -182,12 +196,11 @@ impl Supervisor<'_> {
         if let Some(idle) = &mut self.idle {
             idle.restart(Instant::now());
         }
-        let by = signals::take(Signal::CONT);
-        if by.is_some_and(|by| by.origin == Origin::Timer) {
-            return self.tty.control.woken();
-        }
-        if let Some(by) = by {
+        if let Some(by) = signals::take(Signal::CONT).filter(|by| by.origin != Origin::Timer) {
             self.note_received(by);
+        }
+        if self.machine.limit_at().is_some_and(|at| at <= Instant::now()) {
+            return self.tty.control.woken();
         }
         let place = self.place();
         let (control, job) = (&mut self.tty.control, &self.job);
@@ -197,6 +210,10 @@ impl Supervisor<'_> {
 
     pub(super) fn place(&self) -> Place {
         let own = process::own_group();
+        if own == 0 {
+            // It is outside our pid namespace, as others are, and they look the same from here.
+            return Place::Nowhere;
+        }
         let has_lent = self.tty.control.has_lent();
         match self.tty.terminal().map(Terminal::foreground_group) {
             Some(Ok(group)) if group == own => Place::Front,

@@ -1,8 +1,10 @@
 //! Standard input, output and error: kept apart from our own descriptors, and written to without
 //! ever waiting for a reader.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -13,8 +15,12 @@ use nix::sys::time::TimeSpec;
 
 use super::FIRST_OWN_FD;
 
-/// A pipe that polls as writable takes this much without blocking, see pipe(7).
+/// A pipe that polls as writable takes this much without blocking, see pipe(7). A terminal may not:
+/// who else writes to it can hold it meanwhile.
 const NEVER_BLOCKS: usize = libc::PIPE_BUF;
+
+/// How long to rest where poll says that there is room, and there is none for us.
+const SHORTLY: Duration = Duration::from_millis(1);
 
 /// Fills those of the descriptors 0 to 2 that are closed, so that no descriptor of ours becomes
 /// one of them and gets what is meant for the user. What fills them can be neither read nor
@@ -49,11 +55,23 @@ pub fn stderr_width() -> Option<usize> {
     (result == 0).then(|| usize::from(size.ws_col))
 }
 
-/// Writes to standard error, see [`write_with_patience`].
-pub fn write_stderr(bytes: &[u8], patience: Duration) -> io::Result<()> {
+/// Standard error once more, where it is a terminal, so that writing to it never blocks; a flag of our
+/// own descriptor would be everybody's. `None` where it is none, or cannot be opened.
+pub fn open_terminal_of_stderr() -> Option<File> {
+    if !stderr_is_terminal() {
+        return None;
+    }
+    let open = |path: &&str| {
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
+    };
+    ["/proc/self/fd/2", "/dev/tty"].iter().find_map(open)
+}
+
+/// Standard error as it is.
+pub fn stderr() -> BorrowedFd<'static> {
     // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
-    let fd = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
-    write_with_patience(fd, bytes, patience)
+    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
 }
 
 /// Writes all of it, and gives up with `ETIME` where that takes longer than `patience`.
@@ -79,7 +97,9 @@ pub fn write_with_patience(
         }
         match nix::unistd::write(fd, &bytes[..bytes.len().min(NEVER_BLOCKS)]) {
             Ok(written) => bytes = &bytes[written..],
-            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(Errno::EINTR) => {}
+            // Somebody else is writing to the terminal.
+            Err(Errno::EAGAIN) => std::thread::sleep(SHORTLY),
             Err(error) => return Err(error.into()),
         }
     }

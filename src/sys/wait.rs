@@ -34,9 +34,9 @@ pub fn peek_any() -> Result<Children, Errno> {
     }
 }
 
-/// Whether a child of ours, dead or alive, is in this process group.
-pub fn has_child_in(group: pid_t) -> bool {
-    wait(libc::P_PGID, group, libc::WEXITED | libc::WNOWAIT) != Err(Errno::ECHILD)
+/// Whether a child of ours in this process group is alive, see [`has_live_child`].
+pub fn has_live_child_in(group: pid_t) -> bool {
+    wait(libc::P_PGID, group, libc::WSTOPPED | libc::WNOWAIT) != Err(Errno::ECHILD)
 }
 
 /// Whether a child of ours is alive. Zombies do not count, so it can be asked while the leader is
