@@ -263,6 +263,13 @@ pub fn is_alive(pid: i32) -> bool {
     state(pid).is_some_and(|state| state != 'Z')
 }
 
+/// How often a process has gone to sleep by itself, which is once for each time it was woken.
+pub fn sleeps(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is running");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("the kernel counts them")
+}
+
 /// Asserts that nothing has this pid, not even a zombie.
 pub fn assert_gone(pid: i32) {
     assert_eq!(state(pid), None, "process {pid} is still there");

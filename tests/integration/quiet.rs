@@ -5,14 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{PROGRAM, grpkill_timeout, has_program, run, start, wait_until};
-
-/// How often a process has gone to sleep by itself, which is once for each time it was woken.
-fn sleeps(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it is running");
-    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    line.and_then(|count| count.trim().parse().ok()).expect("the kernel counts them")
-}
+use crate::harness::{PROGRAM, grpkill_timeout, has_program, run, sleeps, start, wait_until};
 
 fn is_asleep(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|channel| channel.contains("poll"))

@@ -118,8 +118,8 @@ fn who_is_started_by_what_the_terminal_does_not_stop_reads() {
         ("dumb-init", "grpkill-timeout 100 dumb-init -c sh reader"),
         ("su", "grpkill-timeout 100 su -s /bin/sh -c 'exec sh reader' root"),
     ];
-    let is_root = |name: &str| name != "su" || is_root();
-    let more = more.into_iter().filter(|(name, _)| is_root(name) && has_program(name));
+    let may_run = |name: &str| name != "su" || is_root();
+    let more = more.into_iter().filter(|(name, _)| may_run(name) && has_program(name));
     lines.extend(more.map(|(_, line)| line));
     for line in lines {
         terminal.start_reader(line);

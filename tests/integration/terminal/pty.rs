@@ -26,6 +26,8 @@ use crate::harness::{PROGRAM, WATCHDOG, children, fixture, signal_process};
 
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
+pub const CTRL_Q: &str = "\x11";
+pub const CTRL_S: &str = "\x13";
 pub const CTRL_Z: &str = "\x1a";
 pub const CTRL_BACKSLASH: &str = "\x1c";
 

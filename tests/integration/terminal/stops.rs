@@ -178,7 +178,7 @@ fn a_limit_ends_what_waits_for_the_terminal_behind() {
 fn a_limit_that_passes_while_stopped_ends_the_job_at_once() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.start_reader("grpkill-timeout -q 1 sh reader");
+        terminal.start_reader("grpkill-timeout -q 5 sh reader");
         let ours = terminal.our_pid();
         let reader = terminal.child_of(ours);
         terminal.press(CTRL_Z);

@@ -1,11 +1,13 @@
 //! Where there is no terminal, or none for us; and where the command shares our group.
 
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use super::members::group_of;
-use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::pty::{CTRL_C, CTRL_D, CTRL_Q, CTRL_S, CTRL_Z, Terminal};
 use super::shell::Shell;
-use crate::harness::{is_alive, signal_process, state};
+use crate::harness::{is_alive, signal_process, sleeps, state, wait_until};
 
 #[test]
 fn without_a_controlling_terminal_nothing_is_lent() {
@@ -211,6 +213,42 @@ fn under_the_name_timeout_the_terminal_works_too() {
         assert!(!terminal.screen().contains("timeout: "), "{}", terminal.screen());
         terminal.assert_in_order();
     }
+    terminal.leave();
+}
+
+/// Nobody reads there, and who writes waits; we do not.
+#[test]
+fn a_terminal_that_is_held_up_keeps_the_limit_from_nothing() {
+    for options in ["-q --progress", "-v"] {
+        let mut terminal = Terminal::bash();
+        terminal.line(&format!("grpkill-timeout {options} -k 0.1 1 fixture raw deaf"));
+        let deaf = terminal.expect_number("in raw mode ");
+        let ours = terminal.our_pid();
+        terminal.press(CTRL_S);
+        wait_until("the limit does not end it", || !is_alive(deaf) && !is_alive(ours));
+        terminal.press(CTRL_Q);
+        assert_eq!(terminal.prompt(), 137, "{options}");
+        terminal.assert_in_order();
+        terminal.leave();
+    }
+}
+
+/// We look once whether the command is one that the terminal does not stop.
+#[test]
+fn who_has_a_terminal_and_does_nothing_with_it_is_left_alone() {
+    let mut terminal = Terminal::bash();
+    terminal.script("inner", "PS1='inner%'");
+    for (command, says) in [("fixture worker", "working"), ("bash --rcfile inner -i", "inner%")] {
+        terminal.command_says(&format!("grpkill-timeout 100 {command}"), says);
+        let ours = terminal.our_pid();
+        thread::sleep(Duration::from_millis(600));
+        let before = sleeps(ours);
+        thread::sleep(Duration::from_millis(600));
+        assert_eq!(sleeps(ours), before, "{command}");
+        terminal.limit_passes();
+        terminal.prompt();
+    }
+    terminal.assert_in_order();
     terminal.leave();
 }
 
