@@ -19,6 +19,7 @@ mod hook;
 mod idle;
 mod job;
 mod ladder;
+mod plan;
 mod policy;
 mod procfs;
 mod progress;
@@ -32,8 +33,9 @@ mod supervise;
 mod survey;
 mod sys;
 
-use cli::{Plan, Preset, Request};
+use cli::{Preset, Request};
 use console::{Color, Console, Verbosity};
+use plan::Plan;
 use record::Record;
 use report::{json, text};
 use report_file::ReportFile;

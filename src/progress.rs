@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::cli::Plan;
 use crate::report::progress::{BEGIN, CLEAR, Left, show};
 use crate::sys::stdio;
 
@@ -27,14 +26,14 @@ pub struct Progress {
 impl Progress {
     /// For a command that has just been started; `None` where standard error is no terminal, or one
     /// without control sequences.
-    pub fn new(plan: &Plan, started: Instant) -> Option<Self> {
+    pub fn new(command: &[OsString], limit: Option<Duration>, started: Instant) -> Option<Self> {
         let is_able =
             std::env::var_os("TERM").is_some_and(|term| term != "dumb" && term != "linux");
         let terminal = stdio::open_terminal_of_stderr().filter(|_| is_able)?;
         // A limit past the end of time is none.
-        let limit = plan.policy.limit.filter(|limit| started.checked_add(*limit).is_some());
+        let limit = limit.filter(|limit| started.checked_add(*limit).is_some());
         let mut progress = Self {
-            command: plan.command.clone(),
+            command: command.to_vec(),
             terminal,
             started,
             limit,

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::plan::Plan;
 use crate::report::words::show_word;
 
 mod args;
@@ -15,7 +16,6 @@ mod operands;
 mod plan;
 
 use args::Args;
-pub use plan::Plan;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ pub fn parse(preset: Preset, arguments: Vec<OsString>) -> Result<Request> {
         None => by_clap(preset, arguments)?,
     };
     match parsed {
-        Parsed::Typed(typed) => Ok(Request::Run(Box::new(Plan::new(preset, *typed)?))),
+        Parsed::Typed(typed) => Ok(Request::Run(Box::new(plan::plan(preset, *typed)?))),
         Parsed::Text(text) => Ok(Request::Print(text)),
     }
 }

@@ -8,100 +8,73 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::{Args, Preset, operands};
 use crate::allow::Allow;
-use crate::console::{Color, Verbosity};
+use crate::console::Verbosity;
+
 use crate::duration;
 use crate::ladder::{DEFAULT_GRACE, Ladder};
+use crate::plan::Plan;
 use crate::policy::{Lingering, Policy, Target};
 use crate::report::text::Wording;
 use crate::report::words::show_word;
 use crate::signal::Signal;
 
-/// What to do.
-#[derive(Debug)]
-pub struct Plan {
-    /// The command and its arguments.
-    pub command: Vec<OsString>,
-    /// When and how to end it.
-    pub policy: Policy,
-    /// What is run when time is up.
-    pub hook: Option<OsString>,
-    /// Whether the job is ended when our parent dies.
-    pub die_with_parent: bool,
-    /// Who may linger.
-    pub allow: Allow,
-    /// Whether those that linger are named.
-    pub names_lingering: bool,
-    /// Where the report goes.
-    pub report: Option<OsString>,
-    /// How much to say.
-    pub verbosity: Verbosity,
-    /// When to use colour.
-    pub color: Color,
-    /// Whether the terminal shows the time that has passed and is left.
-    pub shows_progress: bool,
-    /// Whose words to use for signals.
-    pub wording: Wording,
-}
-
-impl Plan {
-    /// Reads what was typed; the error names the option and the value, and says what would be right.
-    pub(super) fn new(preset: Preset, typed: Args) -> Result<Self> {
-        let (limit, command) = operands::split(preset, typed.operands)?;
-        let is_timeout = preset == Preset::Timeout;
-        let lingering_status = typed.lingering_status.as_deref().map(status).transpose()?;
-        let report = typed.report.map(report).transpose()?;
-        let hook = typed.on_timeout.map(hook).transpose()?;
-        let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
-        let asked = typed.lingering.unwrap_or(default);
-        let lingering = match asked {
-            // Nobody but the command is signalled; those that it leaves are at most reported.
-            Lingering::Kill if typed.foreground => Lingering::Report,
-            // Nothing is said, and still they have to be looked for.
-            Lingering::Ignore if lingering_status.is_some() => Lingering::Report,
-            lingering => lingering,
-        };
-        let takes_all = matches!(lingering, Lingering::Kill | Lingering::Wait);
-        // timeout(1) has no grace; but who asks it to take all means all.
-        let grace = if is_timeout && !takes_all { Duration::ZERO } else { DEFAULT_GRACE };
-        let (escalate, signal) = (typed.escalate.as_deref(), typed.signal.as_deref());
-        let ladder = ladder(escalate, signal, typed.kill_after.as_deref(), grace)?;
-        let reach = Reach::new(preset, typed.foreground, takes_all, &ladder);
-        let verbosity = match (typed.verbose, typed.quiet) {
-            (true, _) => Verbosity::Verbose,
-            (_, true) => Verbosity::Quiet,
-            // Who asks for a policy wants to hear of it.
-            _ if is_timeout && typed.lingering.is_none() => Verbosity::Quiet,
-            _ => Verbosity::Normal,
-        };
-        let policy = Policy {
-            limit: (!limit.is_zero()).then_some(limit),
-            idle: typed.idle.as_deref().map(idle).transpose()?.filter(|limit| !limit.is_zero()),
-            ladder,
-            target: reach.target,
-            kill_target: reach.kill_target,
-            until: reach.until,
-            lingering,
-            surveys: lingering != Lingering::Ignore || report.is_some(),
-            snapshots: !is_timeout && verbosity > Verbosity::Quiet || report.is_some(),
-            has_hook: hook.is_some(),
-            preserve_status: typed.preserve_status,
-            lingering_status,
-            kill_shows: is_timeout,
-        };
-        Ok(Self {
-            command,
-            policy,
-            hook,
-            die_with_parent: typed.die_with_parent,
-            allow: allow(&typed.allow)?,
-            names_lingering: asked != Lingering::Ignore,
-            report,
-            verbosity,
-            color: typed.color,
-            shows_progress: typed.progress,
-            wording: if is_timeout { Wording::Timeout } else { Wording::Own },
-        })
-    }
+/// Reads what was typed; the error names the option and the value, and says what would be right.
+pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
+    let (limit, command) = operands::split(preset, typed.operands)?;
+    let is_timeout = preset == Preset::Timeout;
+    let lingering_status = typed.lingering_status.as_deref().map(status).transpose()?;
+    let report = typed.report.map(report).transpose()?;
+    let hook = typed.on_timeout.map(hook).transpose()?;
+    let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
+    let asked = typed.lingering.unwrap_or(default);
+    let lingering = match asked {
+        // Nobody but the command is signalled; those that it leaves are at most reported.
+        Lingering::Kill if typed.foreground => Lingering::Report,
+        // Nothing is said, and still they have to be looked for.
+        Lingering::Ignore if lingering_status.is_some() => Lingering::Report,
+        lingering => lingering,
+    };
+    let takes_all = matches!(lingering, Lingering::Kill | Lingering::Wait);
+    // timeout(1) has no grace; but who asks it to take all means all.
+    let grace = if is_timeout && !takes_all { Duration::ZERO } else { DEFAULT_GRACE };
+    let (escalate, signal) = (typed.escalate.as_deref(), typed.signal.as_deref());
+    let ladder = ladder(escalate, signal, typed.kill_after.as_deref(), grace)?;
+    let reach = Reach::new(preset, typed.foreground, takes_all, &ladder);
+    let verbosity = match (typed.verbose, typed.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (_, true) => Verbosity::Quiet,
+        // Who asks for a policy wants to hear of it.
+        _ if is_timeout && typed.lingering.is_none() => Verbosity::Quiet,
+        _ => Verbosity::Normal,
+    };
+    let policy = Policy {
+        limit: (!limit.is_zero()).then_some(limit),
+        idle: typed.idle.as_deref().map(idle).transpose()?.filter(|limit| !limit.is_zero()),
+        ladder,
+        target: reach.target,
+        kill_target: reach.kill_target,
+        until: reach.until,
+        lingering,
+        surveys: lingering != Lingering::Ignore || report.is_some(),
+        snapshots: !is_timeout && verbosity > Verbosity::Quiet || report.is_some(),
+        has_hook: hook.is_some(),
+        preserve_status: typed.preserve_status,
+        lingering_status,
+        kill_shows: is_timeout,
+    };
+    Ok(Plan {
+        command,
+        policy,
+        hook,
+        die_with_parent: typed.die_with_parent,
+        allow: allow(&typed.allow)?,
+        names_lingering: asked != Lingering::Ignore,
+        report,
+        verbosity,
+        color: typed.color,
+        shows_progress: typed.progress,
+        wording: if is_timeout { Wording::Timeout } else { Wording::Own },
+    })
 }
 
 /// Whom the signals of a ladder reach, and whose end is waited for.

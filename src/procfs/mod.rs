@@ -89,6 +89,14 @@ impl Proc {
         syscall::name(number.parse().ok()?).map(str::to_owned)
     }
 
+    /// Whether a process runs the same program as we do. Names are compared: to look at the files could
+    /// take for ever, on a file system that does not answer.
+    pub fn runs_our_program(&self, pid: Pid) -> bool {
+        let program = |pid: &str| std::fs::read_link(self.root.join(pid).join("exe")).ok();
+        let theirs = program(&pid.to_string());
+        theirs.is_some() && theirs == program("self")
+    }
+
     /// Whether a stopped process wants a terminal: it is in the midst of a call on one. `None` where
     /// we may not know.
     pub fn wants_terminal(&self, pid: Pid) -> Option<bool> {

@@ -9,11 +9,11 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::time::TimeSpec;
 
-use crate::cli::Plan;
 use crate::console::Console;
 use crate::hook::Hook;
 use crate::idle::IdleWatch;
 use crate::job::{self, Job};
+use crate::plan::Plan;
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::progress::Progress;
@@ -89,6 +89,10 @@ fn start(plan: &Plan, inherited: &Inherited) -> Result<(Job, Instant), RunError>
     Ok((job, started))
 }
 
+fn progress(plan: &Plan, started: Instant) -> Option<Progress> {
+    plan.shows_progress.then(|| Progress::new(&plan.command, plan.policy.limit, started))?
+}
+
 struct Supervisor<'a> {
     plan: &'a Plan,
     console: &'a Console,
@@ -148,7 +152,7 @@ impl<'a> Supervisor<'a> {
             sent: Vec::new(),
             received: Vec::new(),
             tty: Tty::new(plan.policy.target, started),
-            progress: plan.shows_progress.then(|| Progress::new(plan, started)).flatten(),
+            progress: progress(plan, started),
             idle: plan.policy.idle.map(|limit| IdleWatch::new(limit, started)),
             snapshot: None,
             hook: None,

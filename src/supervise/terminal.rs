@@ -229,7 +229,7 @@ impl Supervisor<'_> {
     /// Whether our process group is that of a command which one of us has started.
     fn is_command_of_ours(&self, own_group: i32) -> bool {
         let leader = self.job.stat_of(own_group);
-        leader.is_some_and(|leader| terminal::is_one_of_us(leader.ppid))
+        leader.is_some_and(|leader| self.job.is_one_of_us(leader.ppid))
     }
 
     /// Whether the foreground group descends from our own one: another of us in it has lent the

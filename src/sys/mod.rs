@@ -1,4 +1,4 @@
-//! Every system call of the program but reading `/proc`, and its only `unsafe`. Each function is
+//! Every system call of the program but reading `/proc`, and its only `unsafe` but the entry point's. Each function is
 //! one call, or the few that make sense together only.
 
 use std::ffi::{CStr, OsStr, OsString};

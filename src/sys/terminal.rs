@@ -52,14 +52,6 @@ impl Terminal {
     }
 }
 
-/// Whether a process runs the same program as we do. Names are compared: to look at the files could
-/// take for ever, on a file system that does not answer.
-pub fn is_one_of_us(pid: pid_t) -> bool {
-    let program = |pid: &str| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let theirs = program(&pid.to_string());
-    theirs.is_some() && theirs == program("self")
-}
-
 /// Sends a signal to our own process group, to us too.
 pub fn tell_own_group(signal: Signal) {
     // SAFETY: the call takes numbers; 0 is our own group, which is there as long as we are.

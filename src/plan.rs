@@ -1,0 +1,36 @@
+//! What a run is to be: what a command line means, and all that the rest has to know of it.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+
+use crate::allow::Allow;
+use crate::console::{Color, Verbosity};
+use crate::policy::Policy;
+use crate::report::text::Wording;
+
+/// What to do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// When and how to end it.
+    pub policy: Policy,
+    /// What is run when time is up.
+    pub hook: Option<OsString>,
+    /// Whether the job is ended when our parent dies.
+    pub die_with_parent: bool,
+    /// Who may linger.
+    pub allow: Allow,
+    /// Whether those that linger are named.
+    pub names_lingering: bool,
+    /// Where the report goes.
+    pub report: Option<OsString>,
+    /// How much to say.
+    pub verbosity: Verbosity,
+    /// When to use colour.
+    pub color: Color,
+    /// Whether the terminal shows the time that has passed and is left.
+    pub shows_progress: bool,
+    /// Whose words to use for signals.
+    pub wording: Wording,
+}
