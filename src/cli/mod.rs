@@ -14,6 +14,7 @@ use crate::report::words::show_word;
 mod args;
 mod operands;
 mod plan;
+mod value;
 
 use args::Args;
 

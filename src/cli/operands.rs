@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::Preset;
-use super::plan::read;
+use super::value::read;
 use crate::duration;
 use crate::report::words::{show_command, show_word};
 

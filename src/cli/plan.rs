@@ -4,8 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 
+use super::value::read;
 use super::{Args, Preset, operands};
 use crate::allow::Allow;
 use crate::console::Verbosity;
@@ -15,7 +16,6 @@ use crate::ladder::{DEFAULT_GRACE, Ladder};
 use crate::plan::Plan;
 use crate::policy::{Lingering, Policy, Target};
 use crate::report::text::Wording;
-use crate::report::words::show_word;
 use crate::signal::Signal;
 
 /// Reads what was typed; the error names the option and the value, and says what would be right.
@@ -163,19 +163,6 @@ fn signal(text: &OsStr) -> Result<Signal> {
             format!("expected a name or a number up to {max}, such as TERM, HUP, 9 or RTMIN+1")
         })
     })
-}
-
-/// Reads the value of an option; the error names both and says what would be right.
-pub(super) fn read<T, E: std::fmt::Display>(
-    kind: &str,
-    text: &OsStr,
-    option: &str,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T> {
-    let shown = show_word(text);
-    let text =
-        text.to_str().with_context(|| format!("invalid {kind} {shown} for {option}: not UTF-8"))?;
-    parse(text).map_err(|error| anyhow!("invalid {kind} {shown} for {option}: {error}"))
 }
 
 #[cfg(test)]

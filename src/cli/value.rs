@@ -1,0 +1,21 @@
+//! One value of the command line.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::report::words::show_word;
+
+/// Reads the value of an option; the error names both and says what would be right.
+pub(super) fn read<T, E: std::fmt::Display>(
+    kind: &str,
+    text: &OsStr,
+    option: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T> {
+    let shown = show_word(text);
+    let text =
+        text.to_str().with_context(|| format!("invalid {kind} {shown} for {option}: not UTF-8"))?;
+    parse(text).map_err(|error| anyhow!("invalid {kind} {shown} for {option}: {error}"))
+}
