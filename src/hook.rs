@@ -10,6 +10,7 @@ use crate::signal::Signal;
 use crate::status::{WaitStatus, code_of};
 use crate::sys::signals::Inherited;
 use crate::sys::spawn::{Leader, Spawn, SpawnError, Stdio};
+use crate::sys::wait;
 
 /// How long the list of process ids may be that the hook is told, in bytes: a variable of the
 /// environment has 128 KiB.
@@ -65,6 +66,11 @@ impl Hook {
     /// The process id of its shell, which is its group's too.
     pub fn pid(&self) -> Pid {
         self.shell.pid()
+    }
+
+    /// Whether nobody in its group is alive.
+    pub fn has_gone(&self) -> bool {
+        !wait::has_live_child_in(self.pid())
     }
 
     /// How it ended; gives it back where it has not. What it has left in its group is of the job

@@ -113,7 +113,8 @@ pub(super) struct Args {
     pub lingering_status: Option<OsString>,
 
     /// Return COMMAND's status even at the limit
-    #[arg(short, long, help_heading = OUTPUT)]
+    // What timeout(1) takes for it as well, and what other options of ours would make ambiguous.
+    #[arg(short, long, aliases = ["p", "pr"], help_heading = OUTPUT)]
     pub preserve_status: bool,
 
     /// Append a line of JSON about the run; - is stderr

@@ -121,7 +121,11 @@ fn describe(error: &clap::Error) -> String {
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let option = show_word(OsStr::new(&typed));
+            let meant = beginning_with(&typed);
             match context(ContextKind::SuggestedArg) {
+                _ if meant.len() > 1 => {
+                    format!("ambiguous option {option}: {}", meant.join(" or "))
+                }
                 Some(suggested) => format!("unknown option {option}, did you mean {suggested}?"),
                 None => format!("unknown option {option}"),
             }
@@ -148,6 +152,16 @@ fn describe(error: &clap::Error) -> String {
             first.trim_start_matches("error: ").to_owned()
         }
     }
+}
+
+/// The long options that begin so.
+fn beginning_with(typed: &str) -> Vec<String> {
+    let Some(beginning) = typed.strip_prefix("--").filter(|rest| !rest.is_empty()) else {
+        return vec![];
+    };
+    let command = Args::command();
+    let names = command.get_arguments().filter_map(clap::Arg::get_long);
+    names.filter(|name| name.starts_with(beginning)).map(|name| format!("--{name}")).collect()
 }
 
 /// What the only options that exclude others have in common.

@@ -46,9 +46,11 @@ const LOOK_SELDOM: Duration = Duration::from_secs(10);
 /// How long a sample of what the tree does may take.
 const SAMPLING: Duration = Duration::from_millis(200);
 
-/// How long the members of a killed group may take to die before others are looked for. Ten thousand
-/// need half of it; where one does not die at all, we wait for longer than this anyway.
-const DYING: Duration = Duration::from_secs(1);
+/// How long nobody of a killed group may die before others are looked for.
+const DYING: Duration = Duration::from_millis(100);
+
+/// How long its members may take to die at all. Ten thousand need half of it.
+const MASS_DYING: Duration = Duration::from_secs(1);
 
 /// How often we look for what must be there.
 const LOOKS: usize = 3;
@@ -70,15 +72,26 @@ pub struct Job {
     look_at: Option<Instant>,
     /// All of the job were in the leader's group when we looked last.
     was_all_in_group: bool,
-    /// Until when nobody is looked for, since the group has been killed.
-    dying_until: Option<Instant>,
+    /// Nobody is looked for, since the group has been killed.
+    dying: Option<Dying>,
     more_to_reap: bool,
     reap_at: Option<Instant>,
     usage: Usage,
-    has_reaped: bool,
+    /// How many have been reaped, and how many had been when this was asked last.
+    reaped: u64,
+    reaped_before: u64,
     sent: Vec<Sent>,
     denied: HashSet<Pid>,
     step: Option<Step>,
+}
+
+/// What is waited for when the group has been killed.
+#[derive(Debug)]
+struct Dying {
+    /// How many had been reaped when this was looked at last.
+    reaped: u64,
+    until: Instant,
+    at_most: Instant,
 }
 
 /// A process of the job that was alive when we looked: as long as it is, nobody needs to look for
@@ -109,11 +122,12 @@ impl Job {
             witness: None,
             look_at: None,
             was_all_in_group: false,
-            dying_until: None,
+            dying: None,
             more_to_reap: false,
             reap_at: None,
             usage: Usage::default(),
-            has_reaped: false,
+            reaped: 0,
+            reaped_before: 0,
             sent: Vec::new(),
             denied: HashSet::new(),
             step: None,
@@ -233,16 +247,25 @@ impl Job {
     /// comes to us, and to look at thousands of them would only take the processor from their dying.
     fn expect_death_of_group(&mut self) {
         self.stop_looking();
-        self.dying_until = Some(Instant::now() + DYING);
-        self.look_at = self.dying_until;
+        let now = Instant::now();
+        self.dying =
+            Some(Dying { reaped: self.reaped, until: now + DYING, at_most: now + MASS_DYING });
+        self.look_at = Some(now + DYING);
     }
 
-    /// Whether that goes on, and for no longer than [`DYING`].
+    /// Whether that goes on: as long as somebody dies of it, and no longer than [`MASS_DYING`].
     fn group_is_dying(&mut self, now: Instant) -> bool {
-        let group = self.census.group();
-        self.dying_until =
-            self.dying_until.filter(|at| *at > now && wait::has_live_child_in(group));
-        self.dying_until.is_some()
+        let (group, reaped) = (self.census.group(), self.reaped);
+        self.dying = self.dying.take().and_then(|mut dying| {
+            if dying.reaped != reaped {
+                (dying.reaped, dying.until) = (reaped, dying.at_most.min(now + DYING));
+            }
+            (dying.until > now && wait::has_live_child_in(group)).then_some(dying)
+        });
+        if let Some(dying) = &self.dying {
+            self.look_at = Some(dying.until);
+        }
+        self.dying.is_some()
     }
 
     fn watch(&mut self, now: Instant, target: Target, stat: Stat) {
@@ -308,7 +331,7 @@ impl Job {
 
     /// Whether something of the tree has ended and been reaped since this was asked before.
     pub fn take_reaped(&mut self) -> bool {
-        std::mem::take(&mut self.has_reaped)
+        std::mem::replace(&mut self.reaped_before, self.reaped) != self.reaped
     }
 
     /// From now on this child of ours, with its group, is not of the job; or nobody is excepted.

@@ -61,7 +61,7 @@ impl Job {
 
     fn count(&mut self, usage: Usage) {
         self.usage += usage;
-        self.has_reaped = true;
+        self.reaped += 1;
     }
 
     /// Reaps whatever the kernel offers first, where all children are of the command. False where that

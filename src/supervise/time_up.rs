@@ -47,8 +47,12 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Sees whether the hook has ended.
+    /// Sees whether the hook has ended; and whether all is gone of one that was killed, for as long as
+    /// we keep it not every child of ours is of the job, and orphans are reaped slowly.
     pub(super) fn look_after_hook(&mut self) {
+        if self.killed_hook.as_ref().is_some_and(Hook::has_gone) {
+            self.bury_hook();
+        }
         match self.hook.take().map(Hook::exit) {
             Some(Ok(record)) => self.hook_ended(record),
             Some(Err(hook)) => self.hook = Some(hook),

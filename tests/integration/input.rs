@@ -72,6 +72,10 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (&["--escalate=TERM", "-sHUP", "5", "echo", "started"], "'--escalate' excludes --signal"),
     (&["--typo", "5", "echo", "started"], "unknown option '--typo'"),
+    (
+        &["--lin=kill", "5", "echo", "started"],
+        "ambiguous option '--lin': --lingering or --lingering-status",
+    ),
     (&["--sgnal=HUP", "5", "echo", "started"], "unknown option '--sgnal', did you mean --signal?"),
     (&["-x", "5", "echo", "started"], "unknown option '-x'"),
     (&["--verbose=yes", "5", "echo", "started"], "option '--verbose' takes no value"),

@@ -128,6 +128,7 @@ pub const OPTIONS: &[Case] = &[
         .prints("ready\n"),
     case("-p by its letter", &["-p", "0.05", "sleep", "1000"], Exit(143)).theirs(NEWER_OPTION),
     case("-f by its letter", &["-f", "-s9", "0.05", "sleep", "1000"], KILLED).theirs(NEWER_OPTION),
+    case("the shortest beginning", &["--p", "0.05", "sleep", "1000"], Exit(143)),
     case("beginnings", &["--kill=9s", "--pre", "--sig=HUP", "0.05", "sleep", "1000"], Exit(129)),
     case("a letter after two dashes", &["--k", "9", "--f", "0.05", "sleep", "1000"], Exit(124)),
     case("the last signal wins", &["-s9", "-sHUP", "0.05", "sleep", "1000"], Exit(124)),
