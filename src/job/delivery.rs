@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::Job;
+use super::{Job, LOOKS};
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::stat::{Identity, Stat};
@@ -58,7 +58,10 @@ impl Job {
                     // Who has left the group since then is found when that is gone.
                     self.expect_death_of_group();
                 } else {
-                    self.signal_descendants(target, &signals);
+                    // Where nobody looks again later, whoever loses its parent by this very signal
+                    // must not be missed.
+                    let looks = if signal == Signal::KILL && !goes_on { LOOKS } else { 1 };
+                    (0..looks).for_each(|_| self.signal_descendants(target, &signals));
                 }
             }
             Target::Lingering => self.signal_descendants(target, &signals),
