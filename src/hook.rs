@@ -1,7 +1,7 @@
 //! The command that is run when time is up, before the first signal: `--on-timeout`.
 
 use std::ffi::OsStr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::policy::Cause;
 use crate::procfs::Pid;
@@ -11,6 +11,10 @@ use crate::status::{WaitStatus, code_of};
 use crate::sys::signals::Inherited;
 use crate::sys::spawn::{Leader, Spawn, SpawnError, Stdio};
 use crate::sys::wait;
+
+/// How long a killed hook may take to die, and how often we look meanwhile.
+const DYING: Duration = Duration::from_secs(1);
+const SHORTLY: Duration = Duration::from_millis(1);
 
 /// How long the list of process ids may be that the hook is told, in bytes: a variable of the
 /// environment has 128 KiB.
@@ -66,6 +70,15 @@ impl Hook {
     /// The process id of its shell, which is its group's too.
     pub fn pid(&self) -> Pid {
         self.shell.pid()
+    }
+
+    /// Waits until nobody in its group is alive any more, after it has been killed; for a moment only,
+    /// for the kernel may not let one die.
+    pub fn bury(self) {
+        let until = Instant::now() + DYING;
+        while !self.has_gone() && Instant::now() < until {
+            std::thread::sleep(SHORTLY);
+        }
     }
 
     /// Whether nobody in its group is alive.

@@ -70,7 +70,9 @@ impl Supervisor<'_> {
 
     /// What there still is of a killed hook is none of the job's, up to the end.
     pub(super) fn bury_hook(&mut self) {
-        drop(self.killed_hook.take());
+        if let Some(hook) = self.killed_hook.take() {
+            hook.bury();
+        }
         self.job.except_hook(None);
     }
 
