@@ -1,7 +1,6 @@
 //! The field cases: the troubles that the program was made for, with the real programs that had
 //! them. Each has a negative control that shows the trouble.
 
-mod git;
 #[path = "../integration/harness.rs"]
 #[allow(dead_code, reason = "the end-to-end tests use the rest")]
 mod harness;

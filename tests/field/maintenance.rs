@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::git::isolate_git;
 use crate::harness::{
-    Running, can, children, grpkill_timeout, is_alive, signal_process, start, state, wait_until,
+    Running, can, children, grpkill_timeout, is_alive, isolate_git, signal_process, start, state,
+    wait_until,
 };
 
 fn detaches_maintenance() -> bool {

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::git::isolate_git;
 use crate::harness::{
-    Running, can, children, grpkill_timeout, signal_process, start, state, wait_gone, wait_until,
+    Running, can, children, grpkill_timeout, isolate_git, signal_process, start, state, wait_gone,
+    wait_until,
 };
 use crate::peer::Silent;
 

@@ -11,8 +11,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Finished, PROGRAM, can, children, find_program, has_program, is_alive, is_root, run,
-    signal_process, start, wait_gone, wait_until,
+    Finished, PROGRAM, can, children, find_program, has_program, is_alive, is_root, isolate_git,
+    run, signal_process, start, wait_gone, wait_until,
 };
 
 const HANGS: &str = "#!/bin/sh\nkill -ALRM \"$PPID\"\nwhile :; do sleep 1000; done\n";
@@ -54,17 +54,10 @@ impl Machine {
         let mut path = vec![self.path("bin")];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut command = Command::new(program);
-        // A hook or a rebase that runs the tests tells git of its own repository by these.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("GIT_")) {
-                command.env_remove(name);
-            }
-        }
-        command
+        isolate_git(&mut command)
             .current_dir(self.home.path())
             .env("HOME", self.home.path())
             .env("PATH", std::env::join_paths(path).unwrap())
-            .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GITHUB_STEP_SUMMARY", self.path("summary"));
         command
     }

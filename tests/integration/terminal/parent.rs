@@ -3,9 +3,9 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::harness::{PROGRAM, is_alive, wait_until};
 use crate::harness::{
-    Running, fixture, grpkill_timeout, has_program, run, signal_process, start, wait_gone,
+    PROGRAM, Running, fixture, grpkill_timeout, has_program, is_alive, run, signal_process, start,
+    wait_gone,
 };
 
 /// Says which signals come, and ends by none of them but KILL.
@@ -59,20 +59,6 @@ fn without_the_option_the_job_outlives_our_parent() {
     assert_eq!(parent.wait_for("got"), "TERM");
     signal_process(command, libc::SIGKILL);
     parent.finish();
-    wait_gone(command);
-}
-
-#[test]
-fn what_obeys_is_gone_at_once() {
-    let script = format!(
-        "{PROGRAM} --die-with-parent 100 sh -c 'echo command $$; echo ready; exec sleep 1000' & wait"
-    );
-    let mut parent = start(Command::new("bash").args(["-c", &script]));
-    let command = parent.wait_pid("command");
-    parent.wait_ready();
-    parent.signal(libc::SIGKILL);
-    let finished = parent.finish();
-    assert_eq!(finished.stderr, "");
     wait_gone(command);
 }
 
@@ -142,62 +128,48 @@ fn the_thread_that_started_us_may_end() {
     wait_gone(command);
 }
 
-#[test]
-fn term_ignored_on_entry_changes_nothing() {
-    let script = format!(
-        "trap '' TERM; {PROGRAM} --die-with-parent -k 0.2 100 sh -c \
-         'echo command $$; echo ready; exec sleep 1000' & wait"
-    );
-    let mut parent = start(Command::new("bash").args(["-c", &script]));
+/// Whoever has said `command PID` is gone when the shell has been killed that runs this with us as its
+/// child; returns what was said on standard error.
+fn dies_with_parent(ours: &str) -> String {
+    let mut parent = start(Command::new("bash").args(["-c", &format!("{ours} & wait")]));
     let command = parent.wait_pid("command");
     parent.wait_ready();
     parent.signal(libc::SIGKILL);
-    parent.finish();
+    let finished = parent.finish();
     wait_gone(command);
+    finished.stderr
+}
+
+/// A command that obeys.
+const OBEDIENT: &str = "sh -c 'echo command $$; echo ready; exec sleep 1000'";
+
+#[test]
+fn what_obeys_is_gone_at_once() {
+    assert_eq!(dies_with_parent(&format!("{PROGRAM} --die-with-parent 100 {OBEDIENT}")), "");
+}
+
+#[test]
+fn term_ignored_on_entry_changes_nothing() {
+    let ours = format!("{PROGRAM} --die-with-parent -k 0.2 100 {OBEDIENT}");
+    dies_with_parent(&format!("trap '' TERM; {ours}"));
 }
 
 #[test]
 fn everything_ignored_on_entry_changes_nothing() {
-    let script = format!(
-        "{} ignore all {PROGRAM} --die-with-parent -k 0.2 100 sh -c \
-         'echo command $$; echo ready; exec sleep 1000' & wait",
-        fixture()
-    );
-    let mut parent = start(Command::new("bash").args(["-c", &script]));
-    let command = parent.wait_pid("command");
-    parent.wait_ready();
-    parent.signal(libc::SIGKILL);
-    parent.finish();
-    wait_gone(command);
+    let ours = format!("{PROGRAM} --die-with-parent -k 0.2 100 {OBEDIENT}");
+    dies_with_parent(&format!("{} ignore all {ours}", fixture()));
 }
 
 /// It is one of those that the parent's death does not reach by itself.
 #[test]
 fn a_member_of_the_job_in_another_group_is_taken_too() {
-    let script = format!(
-        "{PROGRAM} --die-with-parent -k 0.2 100 bash -c \
-         'set -m; sleep 1000 & echo member $!; echo ready; wait' & wait"
-    );
-    let mut parent = start(Command::new("bash").args(["-c", &script]));
-    let member = parent.wait_pid("member");
-    parent.wait_ready();
-    parent.signal(libc::SIGKILL);
-    parent.finish();
-    wait_gone(member);
+    let script = "'set -m; sleep 1000 & echo command $!; echo ready; wait'";
+    dies_with_parent(&format!("{PROGRAM} --die-with-parent -k 0.2 100 bash -c {script}"));
 }
 
 #[test]
 fn with_foreground_the_command_is_taken_too() {
-    let script = format!(
-        "{PROGRAM} --die-with-parent -f -k 0.2 100 sh -c \
-         'echo command $$; echo ready; exec sleep 1000' & wait"
-    );
-    let mut parent = start(Command::new("bash").args(["-c", &script]));
-    let command = parent.wait_pid("command");
-    parent.wait_ready();
-    parent.signal(libc::SIGKILL);
-    parent.finish();
-    wait_gone(command);
+    dies_with_parent(&format!("{PROGRAM} --die-with-parent -f -k 0.2 100 {OBEDIENT}"));
 }
 
 #[test]
@@ -215,5 +187,5 @@ fn a_parent_that_dies_during_the_ladder_does_not_hold_it_up() {
     parent.wait_for("got TERM");
     parent.signal(libc::SIGKILL);
     parent.finish();
-    wait_until("the command is left", || !is_alive(command));
+    wait_gone(command);
 }
