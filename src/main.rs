@@ -112,10 +112,8 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
     if is_own && let Some(line) = text::ended(&plan.command, &plan.policy, record) {
         console.notice(&line);
     }
-    let has_left = record.left_unseen || !record.lingering.is_empty();
     if plan.names_lingering
-        && has_left
-        && let Some(lines) = text::lingering(&plan.command, record, console.style())
+        && let Some(lines) = text::lingering(&plan.command, record, || console.style())
     {
         console.notice(&lines);
     }

@@ -29,7 +29,10 @@ impl Progress {
     pub fn new(command: &[OsString], limit: Option<Duration>, started: Instant) -> Option<Self> {
         let is_able =
             std::env::var_os("TERM").is_some_and(|term| term != "dumb" && term != "linux");
-        let terminal = stdio::open_terminal_of_stderr().filter(|_| is_able)?;
+        if !is_able {
+            return None;
+        }
+        let terminal = stdio::open_terminal_of_stderr()?;
         // A limit past the end of time is none.
         let limit = limit.filter(|limit| started.checked_add(*limit).is_some());
         let mut progress = Self {

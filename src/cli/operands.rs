@@ -19,22 +19,23 @@ pub fn split(preset: Preset, mut operands: Vec<OsString>) -> Result<(Duration, V
     let Some(first) = operands.first() else {
         bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
     };
-    let shown = show_word(first);
     let limit = match read("duration", first, "DURATION", duration::parse) {
         Ok(limit) => limit,
         Err(_) if is_program(first) => {
             let command = show_command(&operands);
+            let shown = show_word(first);
             bail!("missing duration before the command {shown}, such as {program} 30s {command}");
         }
         Err(error) => return Err(error),
     };
     let mut command = operands.split_off(1);
+    let shown = || show_word(&operands[0]);
     match command.first() {
         Some(dashes) if dashes == "--" => {
             command.remove(0);
         }
         Some(option) if option.as_bytes().starts_with(b"-") => {
-            let option = show_word(option);
+            let (option, shown) = (show_word(option), shown());
             bail!(
                 "unexpected {option} after the duration {shown}: options go before it, and a \
                  command of this name goes after --"
@@ -42,13 +43,14 @@ pub fn split(preset: Preset, mut operands: Vec<OsString>) -> Result<(Duration, V
         }
         Some(unit) => {
             if let Some(meant) = with_unit(&operands[0], unit).filter(|_| !is_program(unit)) {
+                let shown = shown();
                 bail!("the duration {shown} is followed by a unit: write it as one word, {meant}");
             }
         }
         None => {}
     }
     if command.is_empty() {
-        let typed = show_command(&operands);
+        let (typed, shown) = (show_command(&operands), shown());
         bail!("missing command after the duration {shown}, such as {program} {typed} git fetch");
     }
     Ok((limit, command))

@@ -14,8 +14,7 @@ pub(super) fn read<T, E: std::fmt::Display>(
     option: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T> {
-    let shown = show_word(text);
-    let text =
-        text.to_str().with_context(|| format!("invalid {kind} {shown} for {option}: not UTF-8"))?;
-    parse(text).map_err(|error| anyhow!("invalid {kind} {shown} for {option}: {error}"))
+    let invalid = || format!("invalid {kind} {} for {option}", show_word(text));
+    let text = text.to_str().with_context(|| format!("{}: not UTF-8", invalid()))?;
+    parse(text).map_err(|error| anyhow!("{}: {error}", invalid()))
 }

@@ -190,11 +190,7 @@ impl JobControl {
         self.state = State::Running;
         if self.shares_group {
             self.has_continued = command_is_stopped();
-            return self
-                .has_continued
-                .then_some(Control::PassOn(Signal::CONT))
-                .into_iter()
-                .collect();
+            return if self.has_continued { vec![Control::PassOn(Signal::CONT)] } else { vec![] };
         }
         let mut controls = if wants && place == Place::Front { self.lend() } else { vec![] };
         if told {
@@ -284,9 +280,9 @@ impl JobControl {
         self.state = State::Stopped { wants, told: told.is_some() };
         self.lent = None;
         let take_back = (place == Place::Lent).then_some(Control::TakeBack);
-        let stop = match told {
+        // A group that we share has been told by who has told the command.
+        let stop = match told.or(self.shares_group.then_some(signal)) {
             Some(signal) => Control::Stop(signal),
-            None if self.shares_group => Control::Stop(signal),
             None => Control::StopGroup(signal),
         };
         take_back.into_iter().chain([stop]).collect()

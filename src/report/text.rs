@@ -121,18 +121,23 @@ pub fn hook_error(command: &OsStr, error: &str) -> String {
 }
 
 /// What the command has left, and what became of that: one line for one process, a list for more.
-pub fn lingering(command: &[OsString], record: &Record, style: Style) -> Option<String> {
+pub fn lingering(
+    command: &[OsString],
+    record: &Record,
+    style: impl FnOnce() -> Style,
+) -> Option<String> {
     let Record { outcome, lingering, left_unseen, ladder, ending_took, .. } = record;
+    if lingering.is_empty() && !left_unseen {
+        return None;
+    }
+    let style = style();
     let command = show_command(command);
     let mut end = String::new();
     if outcome.cause == Some(Cause::LeaderExit) {
         let _ = write!(end, "; {}", show_ending(outcome.gave_up, ladder, *ending_took));
     }
     match &lingering[..] {
-        [] if *left_unseen => {
-            Some(format!("{command}: left processes that could not be seen{end}"))
-        }
-        [] => None,
+        [] => Some(format!("{command}: left processes that could not be seen{end}")),
         [one] => {
             let line = cut(&show_line(&processes::command_words(one)), COMMAND_WIDTH);
             let Process { stat, age, .. } = one;

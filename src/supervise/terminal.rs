@@ -126,11 +126,10 @@ impl Supervisor<'_> {
     }
 
     fn command_stopped(&mut self, signal: Signal) {
-        let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
-        if self.tty.lent_at.is_some_and(|at| at.elapsed() < AGAIN) && asks(signal) {
-            self.tty.control.wait();
-            return;
+        if asks(signal) && self.tty.lent_at.is_some_and(|at| at.elapsed() < AGAIN) {
+            return self.tty.control.wait();
         }
+        let (place, may_stop) = (self.place(), self.machine.may_be_stopped());
         let controls = self.tty.control.stopped(signal, place, may_stop);
         self.control(controls);
     }
@@ -138,8 +137,7 @@ impl Supervisor<'_> {
     /// A command that the terminal does not stop, as timeout(1) with `--foreground` and strace(1),
     /// does not tell us that who it has started is stopped. So we look now and then.
     fn look_after_deaf_leader(&mut self) {
-        let has_lent = self.tty.control.has_lent();
-        let is_deaf = !has_lent && self.job.leader_is_deaf_to_terminal();
+        let is_deaf = !self.tty.has_lent() && self.job.leader_is_deaf_to_terminal();
         if is_deaf && self.place() == Place::Front && self.job.wants_terminal() {
             self.command_stopped(Signal::TTIN);
         }
@@ -149,7 +147,7 @@ impl Supervisor<'_> {
     /// The command has ended, or been given up: the terminal is ours again.
     pub(super) fn take_terminal_back(&mut self, status: Option<WaitStatus>) {
         (self.tty.look_at, self.tty.watch_at) = (None, None);
-        let place = if self.tty.control.has_lent() { self.place() } else { Place::Nowhere };
+        let place = if self.tty.has_lent() { self.place() } else { Place::Nowhere };
         // What the ladder or somebody's signal to us did is no key.
         let by_us = |signal| self.ladder.contains(&signal) || self.passed_on.contains(&signal);
         let by_us = matches!(status, Some(WaitStatus::Signaled { signal, .. }) if by_us(signal));
@@ -214,10 +212,9 @@ impl Supervisor<'_> {
             // It is outside our pid namespace, as others are, and they look the same from here.
             return Place::Nowhere;
         }
-        let has_lent = self.tty.control.has_lent();
         match self.tty.terminal().map(Terminal::foreground_group) {
             Some(Ok(group)) if group == own => Place::Front,
-            Some(Ok(group)) if has_lent && self.job.has_group(group) => Place::Lent,
+            Some(Ok(group)) if self.tty.has_lent() && self.job.has_group(group) => Place::Lent,
             Some(Ok(group)) if self.is_command_of_ours(own) && !self.has_sibling_lent(group) => {
                 Place::BackOfOurOwn
             }

@@ -72,13 +72,11 @@ fn set_disposition(signal: Signal, disposition: sighandler_t) {
 /// Sends a signal to ourselves with its default action.
 pub(super) fn raise_default(signal: Signal) {
     set_disposition(signal, libc::SIG_DFL);
-    // SAFETY: the set is initialised by sigemptyset, and there is no other thread.
+    let set = only(signal);
+    // SAFETY: the set is initialised, and there is no other thread.
     unsafe {
-        let mut set = MaybeUninit::<sigset_t>::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), signal.number());
         libc::raise(signal.number());
-        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
     }
 }
 
@@ -134,16 +132,25 @@ impl Inbox {
     }
 }
 
+/// The set of this signal alone.
+pub(super) fn only(signal: Signal) -> sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: the set is initialised by sigemptyset, which cannot fail.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal.number());
+        set.assume_init()
+    }
+}
+
 /// Takes a signal that we block and that has come before those that wait in the [`Inbox`].
 pub fn take(signal: Signal) -> Option<Received> {
-    // SAFETY: zero bytes are valid values of all three; the set is initialised by sigemptyset, and the
-    // pointers are to values of ours. Of a signal that a process or a timer has sent, the fields are
-    // those of a process, or zero.
+    let set = only(signal);
+    // SAFETY: zero bytes are valid values of both, and the pointers are to values of ours. Of a signal
+    // that a process has sent, the fields are those of a process.
     unsafe {
-        let (mut set, mut info): (sigset_t, libc::siginfo_t) = std::mem::zeroed();
+        let mut info: libc::siginfo_t = std::mem::zeroed();
         let at_once: libc::timespec = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, signal.number());
         let taken = libc::sigtimedwait(&raw const set, &raw mut info, &raw const at_once);
         (taken == signal.number()).then(|| {
             let origin = origin(info.si_code);

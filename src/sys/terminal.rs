@@ -16,6 +16,7 @@ use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
+use super::signals::only;
 use crate::signal::Signal;
 
 /// The controlling terminal of our session.
@@ -83,14 +84,12 @@ pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
     }
     // From now on the signal waits, and whatever continues us takes it back.
     let _timer = at_most.and_then(|time| continue_after(time).ok());
-    let mut set = MaybeUninit::<sigset_t>::uninit();
-    // SAFETY: the set is initialised by sigemptyset; there is no other thread. The signal acts before
-    // the call returns that unblocks it.
+    let set = only(signal);
+    // SAFETY: the set is initialised; there is no other thread. The signal acts before the call returns
+    // that unblocks it.
     unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), signal.number());
         let mut before = MaybeUninit::<sigset_t>::uninit();
-        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), before.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, before.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
     }
 }
