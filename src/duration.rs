@@ -57,26 +57,20 @@ fn number_with_unit(text: &str) -> Option<Result<Duration, InvalidDuration>> {
         Some(rest) => (text.starts_with('-'), rest),
         None => (false, text),
     };
-    let (number, seconds_per_unit) = split_unit(magnitude);
-    let number = read_float(number)?;
-    if negative && !number.zero {
+    let (number, unit) = split_unit(magnitude);
+    let number = Number::read(number)?;
+    if negative && number.mantissa != 0 {
         return Some(Err(InvalidDuration::new("a duration cannot be negative")));
     }
-    Some(Ok(to_duration(&number, seconds_per_unit)))
+    Some(Ok(number.times(unit)))
 }
 
-/// A magnitude, which may be infinite; `zero` tells a true zero from one that was too small.
-struct Float {
-    value: f64,
-    zero: bool,
-}
-
-/// Cuts off a unit. In a hexadecimal number `d` is a digit: `0x0.1d` has no unit.
-fn split_unit(text: &str) -> (&str, f64) {
+/// Cuts off a unit, and says how many seconds it has. In a hexadecimal number `d` is a digit:
+/// `0x0.1d` has no unit.
+fn split_unit(text: &str) -> (&str, u32) {
     let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
     let has_exponent = text.contains(['p', 'P']);
-    let units = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86400.0)];
-    for (unit, seconds) in units {
+    for (unit, seconds) in [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)] {
         if let Some(number) = text.strip_suffix(unit) {
             if unit == 'd' && hexadecimal && !has_exponent {
                 break;
@@ -84,63 +78,105 @@ fn split_unit(text: &str) -> (&str, f64) {
             return (number, seconds);
         }
     }
-    (text, 1.0)
+    (text, 1)
 }
 
-/// An unsigned number as strtod(3) reads it, all of the text; `None` where it is none.
-fn read_float(text: &str) -> Option<Float> {
-    if text.eq_ignore_ascii_case("inf") || text.eq_ignore_ascii_case("infinity") {
-        return Some(Float { value: f64::INFINITY, zero: false });
-    }
-    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return read_hexadecimal(digits);
-    }
-    if !text.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
-        return None;
-    }
-    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
-    Some(Float {
-        value: text.parse().ok()?,
-        zero: !mantissa.contains(|c| ('1'..='9').contains(&c)),
-    })
+/// An unsigned number as it is written, exactly but for digits behind the nineteenth: the mantissa
+/// times the base to the power of the exponent.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    mantissa: u128,
+    base: u8,
+    exponent: i64,
 }
 
-/// C99's hexadecimal floating-point number after its `0x`: `1p4` is 16, `.8` a half.
-fn read_hexadecimal(text: &str) -> Option<Float> {
-    let (mantissa, exponent) = match text.split_once(['p', 'P']) {
-        Some((mantissa, exponent)) => (mantissa, read_exponent(exponent)?),
-        None => (text, 0.0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
+impl Number {
+    /// What is more than any duration.
+    const INFINITY: Self = Self { mantissa: 1, base: 10, exponent: i64::MAX };
+
+    /// Up to here a mantissa takes one more digit.
+    const ENOUGH: u128 = u64::MAX as u128;
+
+    /// An unsigned number as strtod(3) reads it, all of the text; `None` where it is none.
+    fn read(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case("inf") || text.eq_ignore_ascii_case("infinity") {
+            return Some(Self::INFINITY);
+        }
+        match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            // C99's: `0x1p4` is 16, `0x.8` a half; a digit is four binary ones.
+            Some(digits) => Self::read_digits(digits, 16, ['p', 'P'], (2, 4)),
+            None => Self::read_digits(text, 10, ['e', 'E'], (10, 1)),
+        }
     }
-    let mut value = 0.0;
-    let mut zero = true;
-    for digit in whole.chars().chain(fraction.chars()) {
-        let digit = digit.to_digit(16)?;
-        zero &= digit == 0;
-        value = value * 16.0 + f64::from(digit);
+
+    /// Reads digits with this radix, and the exponent behind one of these letters; a digit is so many
+    /// of the base's.
+    fn read_digits(
+        text: &str,
+        radix: u32,
+        letters: [char; 2],
+        (base, width): (u8, i64),
+    ) -> Option<Self> {
+        let (digits, exponent) = match text.split_once(letters) {
+            Some((digits, exponent)) => (digits, read_exponent(exponent)?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let mut number = Self { mantissa: 0, base, exponent };
+        let whole = whole.chars().map(|digit| (digit, false));
+        for (digit, in_fraction) in whole.chain(fraction.chars().map(|digit| (digit, true))) {
+            let digit = digit.to_digit(radix)?;
+            let fits = number.mantissa <= Self::ENOUGH;
+            if fits {
+                number.mantissa = number.mantissa * u128::from(radix) + u128::from(digit);
+            }
+            let moved = match (fits, in_fraction) {
+                (true, true) => -width,
+                (false, false) => width,
+                _ => 0,
+            };
+            number.exponent = number.exponent.saturating_add(moved);
+        }
+        Some(number)
     }
-    let value = if zero { 0.0 } else { value * (exponent - 4.0 * fraction.len() as f64).exp2() };
-    Some(Float { value, zero })
+
+    /// So many times a unit of this many seconds; a part of a nanosecond counts as a whole one.
+    fn times(self, seconds: u32) -> Duration {
+        // Less than 2^68 times less than 2^47.
+        let mut nanos = self.mantissa * u128::from(seconds) * NANOS_PER_SECOND;
+        let mut is_exact = true;
+        // Either ends after as many steps as there are bits, at the latest.
+        for _ in 0..self.exponent.unsigned_abs() {
+            if nanos == 0 {
+                break;
+            }
+            if self.exponent > 0 {
+                let Some(more) = nanos.checked_mul(self.base.into()) else { return Duration::MAX };
+                nanos = more;
+            } else {
+                is_exact &= nanos.is_multiple_of(self.base.into());
+                nanos /= u128::from(self.base);
+            }
+        }
+        nanos += u128::from(!is_exact);
+        let subsec = (nanos % NANOS_PER_SECOND) as u32;
+        u64::try_from(nanos / NANOS_PER_SECOND)
+            .map_or(Duration::MAX, |seconds| Duration::new(seconds, subsec))
+    }
 }
 
-/// A decimal exponent with an optional sign, however long.
-fn read_exponent(text: &str) -> Option<f64> {
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// An exponent with an optional sign, however long.
+fn read_exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let well_formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    well_formed.then(|| text.parse().ok())?
-}
-
-fn to_duration(number: &Float, seconds_per_unit: f64) -> Duration {
-    if number.zero {
-        return Duration::ZERO;
-    }
-    match Duration::try_from_secs_f64(number.value * seconds_per_unit) {
-        Ok(duration) => duration.max(Duration::from_nanos(1)),
-        Err(_) => Duration::MAX,
-    }
+    // What is too long for a number is too much for any duration.
+    let exponent = digits.parse().unwrap_or(i64::MAX);
+    well_formed.then_some(if text.starts_with('-') { -exponent } else { exponent })
 }
 
 /// humantime's grammar, but for `M`, which it takes for months where many mean minutes.
@@ -165,14 +201,20 @@ pub fn show_exact(duration: Duration) -> impl fmt::Display {
 /// `10.3 s`.
 pub fn show_measured(duration: Duration) -> String {
     if duration < Duration::from_millis(10) {
-        format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+        format!("{} ms", tenths(duration, 100_000))
     } else if duration < Duration::from_secs(1) {
         format!("{} ms", duration.as_millis())
     } else if duration < Duration::from_mins(1) {
-        format!("{:.1} s", duration.as_secs_f64())
+        format!("{} s", tenths(duration, 100_000_000))
     } else {
         show_exact(Duration::from_secs(duration.as_secs())).to_string()
     }
+}
+
+/// So many nanoseconds are a tenth of the unit: `12.3`.
+fn tenths(duration: Duration, nanos: u128) -> String {
+    let tenths = (duration.as_nanos() + nanos / 2) / nanos;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// How old something is, with its two greatest units: `0.3 s`, `2m 5s`, `1h 30m`, `12days 4h`.
@@ -182,7 +224,7 @@ pub fn show_age(age: Duration) -> String {
     const DAY: u64 = 24 * HOUR;
     let seconds = age.as_secs();
     let least = match seconds {
-        0..MINUTE => return format!("{:.1} s", age.as_secs_f64()),
+        0..MINUTE => return format!("{} s", tenths(age, 100_000_000)),
         MINUTE..HOUR => 1,
         HOUR..DAY => MINUTE,
         _ => HOUR,
@@ -228,6 +270,14 @@ mod tests {
             ("0x0p9999", Duration::ZERO),
             ("1e-10000", Duration::from_nanos(1)),
             ("1e-12", Duration::from_nanos(1)),
+            ("1.0000000001", Duration::new(1, 1)),
+            ("0.000000001", Duration::from_nanos(1)),
+            ("123456789012345678901234567890e-20", Duration::new(1_234_567_890, 123_456_790)),
+            ("0.00000000000000000000000000000000001e35", millis(1_000)),
+            ("0x10000000000000000000000p-84", millis(16_000)),
+            ("1e-99999999999999999999", Duration::from_nanos(1)),
+            ("1e99999999999999999999", Duration::MAX),
+            ("18446744073709551615", Duration::from_secs(u64::MAX)),
             ("0x1p-99999", Duration::from_nanos(1)),
             ("1ns", Duration::from_nanos(1)),
             ("inf", Duration::MAX),
