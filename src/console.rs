@@ -5,8 +5,6 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 use crate::report::processes::{Style, WIDTH};
 use crate::sys::stdio;
 
@@ -26,10 +24,9 @@ pub enum Verbosity {
 }
 
 /// When to use colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
-    #[default]
     Auto,
     /// Always.
     Always,

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
@@ -56,25 +56,27 @@ impl Preset {
     }
 }
 
-/// What clap makes of a command line.
-#[derive(Debug)]
-enum Parsed {
-    /// This was typed.
-    Typed(Box<Args>),
-    /// This is to be printed.
-    Text(String),
-}
-
 /// Reads a command line, `argv[0]` included.
 pub fn parse(preset: Preset, arguments: Vec<OsString>) -> Result<Request> {
-    let parsed = match operands_alone(&arguments) {
-        Some(typed) => Parsed::Typed(Box::new(typed)),
+    let typed = match operands_alone(&arguments) {
+        Some(typed) => typed,
         None => by_clap(preset, arguments)?,
     };
-    match parsed {
-        Parsed::Typed(typed) => Ok(Request::Run(Box::new(plan::plan(preset, *typed)?))),
-        Parsed::Text(text) => Ok(Request::Print(text)),
-    }
+    let program = preset.program();
+    Ok(match typed {
+        Args { short_help: true, .. } => Request::Print(help(program, include_str!("short.txt"))),
+        Args { help: true, .. } => Request::Print(help(program, include_str!("full.txt"))),
+        Args { version: true, .. } => Request::Print(format!("{program} {VERSION}\n")),
+        typed => Request::Run(Box::new(plan::plan(preset, typed)?)),
+    })
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A help for the program as it was called.
+fn help(program: &str, text: &str) -> String {
+    // The first is in its usage.
+    text.replacen(Preset::GrpkillTimeout.program(), program, 1)
 }
 
 /// What is typed where the first argument is an operand, after which no option is looked for. clap
@@ -86,23 +88,14 @@ fn operands_alone(arguments: &[OsString]) -> Option<Args> {
     found.then(|| Args { operands: operands.to_vec(), ..Args::default() })
 }
 
-fn by_clap(preset: Preset, arguments: Vec<OsString>) -> Result<Parsed> {
-    let program = preset.program();
-    let command = Args::command()
-        .name(program)
-        .override_usage(format!("{program} [OPTION]... DURATION COMMAND [ARG]..."));
+fn by_clap(preset: Preset, arguments: Vec<OsString>) -> Result<Args> {
     // The name decides, not the path that it was called by.
+    let program = preset.program();
     let arguments = [OsString::from(program)].into_iter().chain(arguments.into_iter().skip(1));
-    match command.try_get_matches_from(arguments) {
-        Ok(matches) => Ok(Parsed::Typed(Box::new(Args::from_arg_matches(&matches)?))),
-        Err(error) if !error.use_stderr() => Ok(Parsed::Text(without_trails(&error))),
-        Err(error) => bail!("{}; try '{program} --help'", describe(&error)),
-    }
-}
-
-/// A text of clap's without the blanks at the ends of its lines.
-fn without_trails(text: &clap::Error) -> String {
-    text.to_string().lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+    let parsed = Args::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    parsed.map_err(|error| anyhow!("{}; try '{program} --help'", describe(&error)))
 }
 
 /// clap's error in one line, without its colours and its usage.
@@ -117,7 +110,6 @@ fn describe(error: &clap::Error) -> String {
     let (name, takes) = typed.split_once(' ').unwrap_or((&typed, ""));
     let takes = takes.trim_matches(['<', '>']);
     let option = show_word(OsStr::new(name));
-    let value = context(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let option = show_word(OsStr::new(&typed));
@@ -130,13 +122,8 @@ fn describe(error: &clap::Error) -> String {
                 None => format!("unknown option {option}"),
             }
         }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            format!("option {option} needs a value, as in {name}={takes}")
-        }
         ErrorKind::InvalidValue => {
-            let valid = context(ContextKind::ValidValue).unwrap_or_default();
-            let value = show_word(OsStr::new(&value));
-            format!("invalid value {value} for {name}: expected one of {valid}")
+            format!("option {option} needs a value, as in {name}={takes}")
         }
         ErrorKind::ArgumentConflict => {
             let other = context(ContextKind::PriorArg).unwrap_or_default();
@@ -185,14 +172,42 @@ mod tests {
         ] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let alone = operands_alone(&arguments).expect("it has no options");
-            match by_clap(Preset::GrpkillTimeout, arguments).expect("clap takes it") {
-                Parsed::Typed(typed) => assert_eq!(alone, *typed, "{line}"),
-                Parsed::Text(text) => panic!("{line}: {text}"),
-            }
+            let typed = by_clap(Preset::GrpkillTimeout, arguments).expect("clap takes it");
+            assert_eq!(alone, typed, "{line}");
         }
         for line in ["x -k 5 6 true", "x --help", "x -- 5 true", "x -", "x"] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert_eq!(operands_alone(&arguments), None, "{line}");
+        }
+    }
+
+    /// The beginning of an option's line in a help, `  -k, --kill-after <DURATION>`.
+    fn line_of(argument: &clap::Arg) -> String {
+        let short = argument.get_short().map(|short| format!("-{short}, "));
+        let long = argument.get_long().unwrap_or_default();
+        let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
+        let value = value.map(|names| format!(" <{}>", names.join(" ")));
+        format!("  {:4}--{long}{}", short.unwrap_or_default(), value.unwrap_or_default())
+    }
+
+    #[test]
+    fn each_help_has_the_options_that_there_are_and_no_others() {
+        let command = Args::command();
+        let options = command.get_arguments().filter(|argument| argument.get_long().is_some());
+        // -h is one with --help for the user.
+        let lines: Vec<_> =
+            options.map(|option| line_of(option).replace("      --help", "  -h, --help")).collect();
+        for text in [include_str!("short.txt"), include_str!("full.txt")] {
+            for line in &lines {
+                let has = |found: &str| {
+                    found
+                        .strip_prefix(line)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
+                };
+                assert!(text.lines().any(has), "{line} is not in {text}");
+            }
+            let begins = |line: &&str| line.starts_with("  -") || line.starts_with("      --");
+            assert_eq!(text.lines().filter(begins).count(), lines.len(), "{text}");
         }
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::value::read;
+use super::value::{one_of, read};
 use super::{Args, Preset, operands};
 use crate::allow::Allow;
-use crate::console::Verbosity;
-
+use crate::console::{Color, Verbosity};
 use crate::duration;
 use crate::ladder::{DEFAULT_GRACE, Ladder};
 use crate::plan::Plan;
@@ -26,7 +25,8 @@ pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
     let report = typed.report.map(report).transpose()?;
     let hook = typed.on_timeout.map(hook).transpose()?;
     let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
-    let asked = typed.lingering.unwrap_or(default);
+    let policy = typed.lingering.as_deref().map(lingering).transpose()?;
+    let asked = policy.unwrap_or(default);
     let lingering = match asked {
         // Nobody but the command is signalled; those that it leaves are at most reported.
         Lingering::Kill if typed.foreground => Lingering::Report,
@@ -44,7 +44,7 @@ pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
         (true, _) => Verbosity::Verbose,
         (_, true) => Verbosity::Quiet,
         // Who asks for a policy wants to hear of it.
-        _ if is_timeout && typed.lingering.is_none() => Verbosity::Quiet,
+        _ if is_timeout && policy.is_none() => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
     let policy = Policy {
@@ -71,7 +71,7 @@ pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
         names_lingering: asked != Lingering::Ignore,
         report,
         verbosity,
-        color: typed.color,
+        color: typed.color.as_deref().map_or(Ok(Color::Auto), color)?,
         shows_progress: typed.progress,
         wording: if is_timeout { Wording::Timeout } else { Wording::Own },
     })
@@ -136,6 +136,21 @@ fn hook(command: OsString) -> Result<OsString> {
         bail!("invalid command '' for --on-timeout: expected a line for sh -c");
     }
     Ok(command)
+}
+
+fn lingering(text: &OsStr) -> Result<Lingering> {
+    let policies = [
+        ("report", Lingering::Report),
+        ("kill", Lingering::Kill),
+        ("wait", Lingering::Wait),
+        ("ignore", Lingering::Ignore),
+    ];
+    one_of(text, "--lingering", &policies)
+}
+
+fn color(text: &OsStr) -> Result<Color> {
+    let times = [("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
+    one_of(text, "--color", &times)
 }
 
 fn status(text: &OsStr) -> Result<u8> {

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 use crate::ladder::Ladder;
 use crate::signal::{Origin, Signal};
 use crate::status::{ExitStatus, WaitStatus, code_of};
@@ -74,7 +72,7 @@ impl Policy {
 }
 
 /// What becomes of descendants that are alive when we would return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lingering {
     /// They are named and left.
     Report,

@@ -98,11 +98,3 @@ fn the_completions_name_no_other_options() {
         assert_eq!(found, known);
     }
 }
-
-#[test]
-fn no_option_is_forgotten_by_the_help() {
-    let source = include_str!("../../src/cli/args.rs");
-    let declared = source.matches("#[arg(").count();
-    let operands = 1;
-    assert_eq!(of_help().len(), declared - operands);
-}
