@@ -7,6 +7,7 @@ compile_error!("grpkill-timeout needs Linux: it is built on subreapers, pidfds a
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::panic::PanicHookInfo;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -48,8 +49,7 @@ use status::ExitStatus;
 extern "C" fn c_main(count: libc::c_int, argv: *const *const libc::c_char) -> libc::c_int {
     // SAFETY: these are what the C library calls main with.
     let arguments = unsafe { sys::arguments(count, argv) };
-    // A panic unwinds, so that the leader's drop takes the job down, and ends here.
-    let status = std::panic::catch_unwind(|| run(arguments)).unwrap_or(ExitStatus::FAILED);
+    let status = run(arguments);
     if let ExitStatus::Signal(signal) = status {
         sys::die_by(signal);
     }
@@ -59,6 +59,7 @@ extern "C" fn c_main(count: libc::c_int, argv: *const *const libc::c_char) -> li
 /// Does all there is to do, and tells how to end.
 fn run(arguments: Vec<OsString>) -> ExitStatus {
     let preset = Preset::of(arguments.first().map(OsString::as_os_str));
+    std::panic::set_hook(Box::new(move |panic| fail(preset, panic)));
     let console = Console::new(preset.program(), Verbosity::Normal, Color::Auto);
     match request(preset, arguments) {
         Ok(Some(plan)) => execute(preset, &plan),
@@ -68,6 +69,17 @@ fn run(arguments: Vec<OsString>) -> ExitStatus {
             ExitStatus::FAILED
         }
     }
+}
+
+/// What a panic does. It must not unwind, which costs a release a sixteenth of its size; the job is
+/// taken down here instead, before anything that could fail or wait.
+fn fail(preset: Preset, panic: &PanicHookInfo<'_>) -> ! {
+    sys::last_resort::take_down();
+    let what = panic.payload_as_str().unwrap_or("unknown");
+    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+    Console::new(preset.program(), Verbosity::Quiet, Color::Auto)
+        .error(&format!("internal error, please report it: {what}{place}"));
+    sys::exit(ExitStatus::FAILED.code())
 }
 
 /// Reads the command line, and prints what it asks to be printed.
@@ -122,5 +134,55 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
     }
     if is_own && console.is_verbose() {
         console.detail(&text::usage(record.outcome.leader, record.elapsed, &record.usage));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Set where the test below has started itself, to fail as the program would.
+    const ROLE: &str = "GRPKILL_TEST_PANIC";
+
+    #[test]
+    fn a_panic_takes_the_job_down() {
+        if std::env::var_os(ROLE).is_some() {
+            panic_beside_a_job();
+        }
+        let mut program = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tests::a_panic_takes_the_job_down", "--nocapture"])
+            .env(ROLE, "")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The end of file is the end of the job, which has inherited it, on standard error.
+        let (mut out, mut err) = (String::new(), String::new());
+        program.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        program.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert!(out.contains("ready"), "{out}");
+        let error = "timeout: internal error, please report it: for the test at src/main.rs:";
+        assert!(err.contains(error), "{err}");
+        assert_eq!(program.wait().unwrap().code(), Some(125));
+    }
+
+    #[expect(clippy::zombie_processes, reason = "it dies by the panic, and its parent with it")]
+    fn panic_beside_a_job() -> ! {
+        std::panic::set_hook(Box::new(|panic| fail(Preset::Timeout, panic)));
+        let mut job = Command::new("sh")
+            .args(["-c", "sleep 1000 & echo ready; wait"])
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        sys::last_resort::note(job.id() as i32, true);
+        let mut ready = [0; 6];
+        job.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+        std::io::stdout().write_all(&ready).unwrap();
+        panic!("for the test");
     }
 }

@@ -106,8 +106,7 @@ fn has_no_time(helper: &Helper) -> bool {
 /// Writes one line of JSON for each item, as soon as it is known.
 fn write_each<I: Copy, T: Serialize>(items: &[I], look: impl Fn(I) -> T, mut output: impl Write) {
     for item in items {
-        let Ok(mut line) = serde_json::to_vec(&look(*item)) else { return };
-        line.push(b'\n');
+        let Ok(line) = postcard::to_allocvec_cobs(&look(*item)) else { return };
         if output.write_all(&line).is_err() {
             return;
         }
@@ -124,9 +123,9 @@ impl Lines<'_> {
     /// The next line; `None` at the end, or where it does not come until then.
     fn next<T: DeserializeOwned>(&mut self, until: Instant) -> Option<T> {
         loop {
-            if let Some(length) = self.bytes.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.bytes.drain(..=length).collect();
-                return serde_json::from_slice(&line).ok();
+            if let Some(length) = self.bytes.iter().position(|byte| *byte == 0) {
+                let mut line: Vec<u8> = self.bytes.drain(..=length).collect();
+                return postcard::from_bytes_cobs(&mut line).ok();
             }
             // Not on the stack, where whoever calls this would touch all of it at each start.
             let mut chunk = vec![0; 16 * 1024];

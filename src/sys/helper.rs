@@ -2,10 +2,9 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use libc::{c_int, pid_t};
+use libc::pid_t;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags};
@@ -39,22 +38,14 @@ impl Helper {
         // SAFETY: we have one thread, see above.
         let pid = Errno::result(unsafe { libc::fork() })?;
         if pid == 0 {
-            let status = c_int::from(
-                catch_unwind(AssertUnwindSafe(|| {
-                    drop(output);
-                    // SAFETY: the calls take and return numbers.
-                    unsafe {
-                        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                        if libc::getppid() != parent {
-                            return;
-                        }
-                    }
-                    work(File::from(input));
-                }))
-                .is_err(),
-            );
-            // SAFETY: nothing of ours must run in the child: no destructor, no exit handler.
-            unsafe { libc::_exit(status) };
+            drop(output);
+            // SAFETY: the calls take and return numbers.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            if process::parent() == parent {
+                work(File::from(input));
+            }
+            // Nothing of ours must run in the child: no destructor, no exit handler.
+            super::exit(0);
         }
         Ok(Self { pid: Some(pid), output })
     }

@@ -12,12 +12,14 @@ use crate::signal::Signal;
 
 pub mod append;
 pub mod helper;
+pub mod last_resort;
 pub mod parent;
 pub mod process;
 pub mod signals;
 pub mod spawn;
 pub mod stdio;
 pub mod terminal;
+mod timer;
 pub mod wait;
 
 /// The first descriptor that is not stdin, stdout or stderr.

@@ -14,7 +14,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
 use super::signals::Inherited;
-use super::{process, wait};
+use super::{last_resort, process, wait};
 use crate::record::Usage;
 use crate::signal::Signal;
 use crate::status::{ExitStatus, WaitStatus};
@@ -95,7 +95,7 @@ impl Spawn<'_> {
             // SAFETY: the call takes numbers; the child is ours and not reaped.
             unsafe { libc::setpgid(pid, pid) };
         }
-        Ok(Leader { pid, own_group: self.own_group, exec_error: reader })
+        Ok(Leader::new(pid, self.own_group, reader))
     }
 
     /// The child's life up to exec.
@@ -276,6 +276,11 @@ pub struct Leader {
 }
 
 impl Leader {
+    fn new(pid: pid_t, own_group: bool, exec_error: OwnedFd) -> Self {
+        last_resort::note(pid, own_group);
+        Self { pid, own_group, exec_error }
+    }
+
     /// The process id, which is the group id too where the leader has a group of its own.
     pub fn pid(&self) -> pid_t {
         self.pid
@@ -322,6 +327,7 @@ impl Leader {
             // Somebody else has reaped it, and the number is not ours any more.
             Err(_) => Usage::default(),
         };
+        last_resort::forget(self.pid);
         std::mem::forget(self);
         Ok(usage)
     }
@@ -330,7 +336,7 @@ impl Leader {
 impl Drop for Leader {
     /// Whatever goes wrong in us, the group does not outlive it.
     fn drop(&mut self) {
-        let _ = self.signal_group(Signal::KILL);
-        let _ = self.signal(Signal::KILL);
+        last_resort::kill(self.pid, self.own_group);
+        last_resort::forget(self.pid);
     }
 }

@@ -9,14 +9,11 @@ use std::time::Duration;
 
 use libc::{pid_t, sigset_t};
 use nix::errno::Errno;
-use nix::sys::signal::{SigEvent, SigevNotify, Signal::SIGCONT};
 use nix::sys::termios::{self, SetArg, Termios};
-use nix::sys::time::TimeSpec;
-use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
-use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use super::signals::only;
+use super::timer::Timer;
 use crate::signal::Signal;
 
 /// The controlling terminal of our session.
@@ -83,7 +80,7 @@ pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
         Stopped::Ourselves => drop(unsafe { libc::raise(signal.number()) }),
     }
     // From now on the signal waits, and whatever continues us takes it back.
-    let _timer = at_most.and_then(|time| continue_after(time).ok());
+    let _timer = at_most.and_then(|time| Timer::send_after(time, Signal::CONT).ok());
     let set = only(signal);
     // SAFETY: the set is initialised; there is no other thread. The signal acts before the call returns
     // that unblocks it.
@@ -92,16 +89,6 @@ pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
         libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, before.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
     }
-}
-
-/// Has the kernel continue us after this time, stopped as we may be, unless the timer is dropped.
-fn continue_after(time: Duration) -> Result<Timer, Errno> {
-    let notify = SigevNotify::SigevSignal { signal: SIGCONT, si_value: 0 };
-    let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    // Zero would be never.
-    let time = TimeSpec::from(time.max(Duration::from_nanos(1)));
-    timer.set(Expiration::OneShot(time), TimerSetTimeFlags::empty())?;
-    Ok(timer)
 }
 
 /// Whether a signal that we block has come and not been read.
