@@ -1,11 +1,10 @@
 //! Standard error, as far as we write to it: one line at a time, and never waiting for a reader.
 
 use std::cell::{Cell, OnceCell};
-use std::fs::File;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::report::processes::{Style, WIDTH};
+use crate::sys::outlet::Outlet;
 use crate::sys::stdio;
 
 /// How long a reader of standard error may keep us waiting, once; then we say no more. A reader
@@ -56,14 +55,14 @@ pub struct Console {
     verbosity: Verbosity,
     color: Color,
     patience: Cell<Duration>,
-    /// Opened when it is needed first; `None` where standard error is none.
-    terminal: OnceCell<Option<File>>,
+    /// Looked at when it is needed first.
+    stderr: OnceCell<Outlet>,
 }
 
 impl Console {
     /// A console on which `program` speaks.
     pub fn new(program: &'static str, verbosity: Verbosity, color: Color) -> Self {
-        Self { program, verbosity, color, patience: Cell::new(PATIENCE), terminal: OnceCell::new() }
+        Self { program, verbosity, color, patience: Cell::new(PATIENCE), stderr: OnceCell::new() }
     }
 
     /// Says that something has gone wrong, whatever the verbosity.
@@ -98,11 +97,8 @@ impl Console {
 
     /// Writes what is not said in our name, whatever the verbosity.
     pub fn write(&self, bytes: &[u8]) {
-        let stderr = match self.terminal.get_or_init(stdio::open_terminal_of_stderr) {
-            Some(terminal) => terminal.as_fd(),
-            None => stdio::stderr(),
-        };
-        if stdio::write_with_patience(stderr, bytes, self.patience.get()).is_err() {
+        let stderr = self.stderr.get_or_init(Outlet::of_stderr);
+        if stderr.write(bytes, self.patience.get()).is_err() {
             self.patience.set(Duration::ZERO);
         }
     }

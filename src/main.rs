@@ -125,7 +125,8 @@ fn tell(plan: &Plan, record: &Record, console: &Console) {
         console.notice(&line);
     }
     if plan.names_lingering
-        && let Some(lines) = text::lingering(&plan.command, record, || console.style())
+        && let Some(lines) =
+            text::lingering(&plan.command, &plan.policy, record, || console.style())
     {
         console.notice(&lines);
     }

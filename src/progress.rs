@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::report::progress::{BEGIN, CLEAR, Left, show};
-use crate::sys::stdio;
+use crate::sys::outlet;
 
 /// How often it may change at most, and at least.
 const EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -32,7 +32,7 @@ impl Progress {
         if !is_able {
             return None;
         }
-        let terminal = stdio::open_terminal_of_stderr()?;
+        let terminal = outlet::terminal_of_stderr()?;
         // A limit past the end of time is none.
         let limit = limit.filter(|limit| started.checked_add(*limit).is_some());
         let mut progress = Self {

@@ -1,10 +1,8 @@
 //! Where the JSON report goes: `--report`.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -12,7 +10,7 @@ use crate::console::Console;
 use crate::report::words::show_word;
 use crate::sys;
 use crate::sys::append::Destination;
-use crate::sys::helper::Helper;
+use crate::sys::helper::{self, Streams};
 
 /// How long a pipe's reader may keep us waiting.
 const READER: Duration = Duration::from_secs(1);
@@ -38,13 +36,18 @@ impl<'a> ReportFile<'a> {
     ///
     /// A forked child writes: to open a file, or to write to it, can hang for ever.
     pub fn write(&self, line: &[u8], console: &Console) {
-        let append = || errno_of(self.destination.append(line, READER));
-        let error = match Helper::start(|told| tell(told, append())) {
-            Ok(helper) => listen(&helper),
-            // It may be for want of processes that there is something to report.
-            Err(_) => append(),
+        let append = || self.destination.append(line, READER).map_err(|error| errno_of(&error));
+        let attempt = |streams| helper::attempt(streams, FILE_SYSTEM, append);
+        let result = match &self.destination {
+            Destination::Path(_) => match attempt(Streams::LetGo) {
+                // It leads to a stream that the helper has let go, as /dev/stdout does; and the file
+                // system has answered.
+                Err(Errno::EISDIR) => attempt(Streams::Kept),
+                result => result,
+            },
+            Destination::Descriptor(_) => attempt(Streams::Kept),
         };
-        if let Some(error) = error {
+        if let Err(error) = result {
             if self.name == "-" {
                 // A part of the line may stand there.
                 console.write(b"\n");
@@ -55,26 +58,6 @@ impl<'a> ReportFile<'a> {
     }
 }
 
-fn errno_of(result: std::io::Result<()>) -> Option<Errno> {
-    let error = result.err()?;
-    Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
-}
-
-/// Tells the error number, or 0.
-fn tell(mut told: File, error: Option<Errno>) {
-    let number = error.map_or(0, |error| error as i32);
-    // Who does not hear it takes it for a failure.
-    let _ = told.write_all(&number.to_ne_bytes());
-}
-
-fn listen(helper: &Helper) -> Option<Errno> {
-    let mut number = [0; size_of::<i32>()];
-    match helper.read(&mut number, Instant::now() + FILE_SYSTEM) {
-        Ok(length) if length == number.len() => {
-            let number = i32::from_ne_bytes(number);
-            (number != 0).then(|| Errno::from_raw(number))
-        }
-        Ok(_) => Some(Errno::EIO),
-        Err(error) => Some(error),
-    }
+fn errno_of(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -101,6 +101,11 @@ impl Signal {
         self.0
     }
 
+    /// Whether its default action is to stop a process.
+    pub fn stops(self) -> bool {
+        [Self::STOP, Self::TSTP, Self::TTIN, Self::TTOU].contains(&self)
+    }
+
     /// What we have the kernel send us when our parent dies: one that nobody else is likely to send.
     pub fn parent_death() -> Self {
         Self(libc::SIGRTMAX() - 1)

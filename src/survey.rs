@@ -4,16 +4,15 @@
 //! stuck in a page fault can hold for ever; any program can arrange that. The child is killed then,
 //! and another one goes on behind the process that it was stuck at.
 
-use std::cell::RefCell;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::procfs::{Pid, Proc};
-use crate::sys::helper::Helper;
-use crate::sys::wait;
+use crate::procfs::Proc;
+use crate::sys::helper::{self, Helper, Streams};
 
 /// How long to look. What takes longer is not known then, and who decides by it has to say what
 /// that means.
@@ -46,92 +45,94 @@ impl<T> Reading<T> {
     }
 }
 
-/// Sends the helpers, and knows those that never came back.
-#[derive(Debug, Default)]
-pub struct Surveyor {
-    undead: RefCell<Vec<Pid>>,
-}
-
-impl Surveyor {
-    /// The helpers that hang in the kernel where no signal reaches them. They are children of ours.
-    pub fn undead(&self) -> Vec<Pid> {
-        self.undead.borrow().clone()
-    }
-
-    /// Reads something of each item.
-    pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
-        &self,
-        items: &[I],
-        patience: Patience,
-        look: impl Fn(I) -> T,
-    ) -> Vec<Reading<T>> {
-        let until = Instant::now() + patience.all;
-        let mut found = Vec::new();
-        // Where one hangs for ever the next one would, too.
-        while found.len() < items.len() && Instant::now() < until && self.reap_undead() {
-            let rest = &items[found.len()..];
-            let Ok(helper) = Helper::start(|output| write_each(rest, &look, output)) else { break };
-            let mut lines = Lines { helper: &helper, bytes: Vec::new() };
-            let next = || loop {
-                match lines.next(until.min(Instant::now() + patience.each)) {
-                    // It only waits for a processor, like everybody.
-                    None if Instant::now() < until && has_no_time(&helper) => {}
-                    line => return line,
-                }
-            };
-            found.extend(std::iter::from_fn(next).take(rest.len()).map(Reading::Done));
-            if found.len() < items.len() && !has_no_time(&helper) {
-                found.push(Reading::TooLong);
+/// Reads something of each item, which `/proc` may hang at.
+pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
+    proc: &Proc,
+    items: &[I],
+    patience: Patience,
+    look: impl Fn(I) -> T,
+) -> Vec<Reading<T>> {
+    let until = Instant::now() + patience.all;
+    let mut found = Vec::new();
+    // Where one hangs for ever the next one would, too.
+    while found.len() < items.len() && Instant::now() < until && helper::reap_undead() {
+        let rest = &items[found.len()..];
+        let work = |output| write_each(rest, &look, output);
+        let Ok(helper) = Helper::start(Streams::LetGo, work) else { break };
+        let mut records = Records { helper: &helper, bytes: Vec::new(), searched: 0 };
+        let mut next = || loop {
+            match records.next(until.min(Instant::now() + patience.each)) {
+                // It only waits for a processor, like everybody.
+                Err(Missing::Late) if Instant::now() < until && !hangs(proc, &helper) => {}
+                result => return result,
             }
-            self.undead.borrow_mut().extend(helper.end());
+        };
+        let mut missing = Ok(());
+        while missing.is_ok() && found.len() < items.len() {
+            missing = next().map(|record| found.push(Reading::Done(record)));
         }
-        found.resize_with(items.len(), || Reading::NotTried);
-        found
+        match missing {
+            Ok(()) => {}
+            Err(Missing::Late) if hangs(proc, &helper) => found.push(Reading::TooLong),
+            // Somebody has ended or stopped it, or the time is up: that tells nothing of the item.
+            Err(_) => found.push(Reading::NotTried),
+        }
     }
-
-    /// Reaps those that have come free after all. Returns whether nobody is left.
-    fn reap_undead(&self) -> bool {
-        let mut undead = self.undead.borrow_mut();
-        undead.retain(|pid| matches!(wait::reap(*pid), Ok(None)));
-        undead.is_empty()
-    }
+    found.resize_with(items.len(), || Reading::NotTried);
+    found
 }
 
-/// Whether a helper that is late would go on if it could: who hangs in the kernel is in state D.
-fn has_no_time(helper: &Helper) -> bool {
-    let stat = helper.pid().and_then(|pid| Proc::new("/proc").stat(pid));
-    stat.is_some_and(|stat| matches!(stat.state, 'R' | 'S'))
+/// Whether a helper that is late would not go on if it could: it waits in the kernel, and not for us.
+fn hangs(proc: &Proc, helper: &Helper) -> bool {
+    proc.stat(helper.pid()).is_some_and(|stat| stat.state == 'D')
 }
 
-/// Writes one line of JSON for each item, as soon as it is known.
+/// Writes a record for each item, as soon as it is known. A record ends with a zero, which it does not
+/// contain, see COBS.
 fn write_each<I: Copy, T: Serialize>(items: &[I], look: impl Fn(I) -> T, mut output: impl Write) {
     for item in items {
-        let Ok(line) = postcard::to_allocvec_cobs(&look(*item)) else { return };
-        if output.write_all(&line).is_err() {
+        let Ok(record) = postcard::to_allocvec_cobs(&look(*item)) else { return };
+        if output.write_all(&record).is_err() {
             return;
         }
     }
 }
 
-/// What a helper has written, line by line.
-struct Lines<'a> {
-    helper: &'a Helper,
-    bytes: Vec<u8>,
+/// Why there is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// It has not come yet.
+    Late,
+    /// The helper has ended.
+    Ended,
 }
 
-impl Lines<'_> {
-    /// The next line; `None` at the end, or where it does not come until then.
-    fn next<T: DeserializeOwned>(&mut self, until: Instant) -> Option<T> {
+/// What a helper has written, record by record.
+struct Records<'a> {
+    helper: &'a Helper,
+    bytes: Vec<u8>,
+    /// How much of it has no end of a record.
+    searched: usize,
+}
+
+impl Records<'_> {
+    /// The next record, where it comes until then.
+    fn next<T: DeserializeOwned>(&mut self, until: Instant) -> Result<T, Missing> {
         loop {
-            if let Some(length) = self.bytes.iter().position(|byte| *byte == 0) {
-                let mut line: Vec<u8> = self.bytes.drain(..=length).collect();
-                return postcard::from_bytes_cobs(&mut line).ok();
+            if let Some(length) = self.bytes[self.searched..].iter().position(|byte| *byte == 0) {
+                let end = self.searched + length;
+                let mut record: Vec<u8> = self.bytes.drain(..=end).collect();
+                self.searched = 0;
+                return postcard::from_bytes_cobs(&mut record).map_err(|_| Missing::Ended);
             }
+            self.searched = self.bytes.len();
             // Not on the stack, where whoever calls this would touch all of it at each start.
             let mut chunk = vec![0; 16 * 1024];
             match self.helper.read(&mut chunk, until) {
-                Ok(0) | Err(_) => return None,
+                Ok(0) => return Err(Missing::Ended),
                 Ok(length) => self.bytes.extend_from_slice(&chunk[..length]),
+                Err(Errno::ETIME) => return Err(Missing::Late),
+                Err(_) => return Err(Missing::Ended),
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::allow::Allow;
 use crate::procfs::Proc;
 use crate::procfs::stat::{Identity, Stat};
-use crate::survey::{Patience, Reading, Surveyor};
+use crate::survey::{self, Patience, Reading};
 
 /// How long one look may read command lines: a signal may be waiting for the answer.
 const PATIENCE: Patience =
@@ -58,9 +58,14 @@ impl Allowance {
         self.allowed.borrow().contains(&stat.identity())
     }
 
+    /// Whether a process without a command line is named by what it is shown as.
+    fn allows_name(&self, stat: &Stat) -> bool {
+        self.allow.matches(&[stat.bracketed_name()])
+    }
+
     /// Judges live processes, parents before children. Those that are not allowed are read anew each
     /// time: a process is its parent's copy first, and then becomes what is allowed.
-    pub fn judge(&self, proc: &Proc, surveyor: &Surveyor, candidates: &[&Stat]) -> Vec<Verdict> {
+    pub fn judge(&self, proc: &Proc, candidates: &[&Stat]) -> Vec<Verdict> {
         if self.is_empty() {
             return vec![Verdict::NotAllowed; candidates.len()];
         }
@@ -71,10 +76,11 @@ impl Allowance {
         // Those that were slow come last, so that they hold up nobody else.
         to_ask.sort_by_key(|stat| strikes.get(&stat.identity()).copied().unwrap_or(0));
         to_ask.retain(|stat| strikes.get(&stat.identity()).is_none_or(|count| *count < STRIKES));
-        let readings = surveyor.read(&to_ask, PATIENCE, |stat: &Stat| {
+        let readings = survey::read(proc, &to_ask, PATIENCE, |stat: &Stat| {
             // In the midst of an execve(2) a process has none.
-            let command = proc.command(stat).filter(|command| !command.is_empty());
-            command.map(|command| self.allow.matches(&command))
+            let command = proc.command(stat).filter(|command| !command.is_empty())?;
+            let is_blank = command.iter().all(String::is_empty);
+            Some(if is_blank { self.allows_name(stat) } else { self.allow.matches(&command) })
         });
         let mut undecided = HashSet::new();
         for (stat, reading) in to_ask.into_iter().zip(readings) {
@@ -88,6 +94,9 @@ impl Allowance {
                     *count += if reading == Reading::TooLong { HUNG } else { 1 };
                     if *count < STRIKES {
                         undecided.insert(stat.identity());
+                    } else if self.allows_name(stat) {
+                        // It has no command line, and is called by what it is shown as.
+                        allowed.insert(stat.identity());
                     }
                 }
                 Reading::NotTried => {

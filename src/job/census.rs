@@ -12,11 +12,12 @@ use super::strangers::Strangers;
 use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::detail::{Detail, Observer};
-use crate::procfs::stat::{Identity, Stat};
+use crate::procfs::stat::{Identity, Stat, UNKNOWN_STATE};
+use crate::procfs::tree::Seen;
 use crate::procfs::{Pid, Proc};
 use crate::record::{Place, Process};
-use crate::survey::{Patience, Reading, Surveyor};
-use crate::sys::{process, wait};
+use crate::survey::{self, Patience, Reading};
+use crate::sys::{helper, process, wait};
 
 /// How long to look at what is only told.
 pub const TO_TELL: Patience =
@@ -26,7 +27,10 @@ pub const TO_TELL: Patience =
 const QUICK_LOOKS: usize = 100;
 
 /// How long a helper may be late with what it has seen before it counts as hanging.
-const HANGS: Duration = Duration::from_millis(50);
+const LATE: Duration = Duration::from_millis(50);
+
+/// How long nobody is sent when one has hung: each costs us the time that it may take.
+const REST: Duration = Duration::from_secs(5);
 
 /// The system's `/proc`, unless it numbers processes as another pid namespace does.
 fn trusted_proc() -> Option<Proc> {
@@ -44,9 +48,9 @@ pub fn note_strangers() -> Strangers {
 pub struct Census {
     /// Opened when it is needed first, and `None` where there is none that can be trusted.
     proc: OnceCell<Option<Proc>>,
-    /// Who asks it hangs.
-    hangs: Cell<bool>,
-    surveyor: Surveyor,
+    /// Who asked it last has hung: until then it is not asked by a helper, and before one has come
+    /// back not by us.
+    hangs_until: Cell<Option<Instant>>,
     strangers: Strangers,
     /// The hook while it runs, which is our child and yet not of the job.
     hook: Option<Pid>,
@@ -84,8 +88,7 @@ impl Census {
     pub fn new(leader: Pid, group: Pid, strangers: Strangers, allow: Allow) -> Self {
         Self {
             proc: OnceCell::new(),
-            hangs: Cell::new(false),
-            surveyor: Surveyor::default(),
+            hangs_until: Cell::new(None),
             strangers,
             hook: None,
             leader,
@@ -110,9 +113,14 @@ impl Census {
         self.hook == Some(pid)
     }
 
-    /// `/proc`, where it can be read and believed.
+    /// `/proc`, where it can be read and believed, and where nobody has hung that asked it last.
     pub fn proc(&self) -> Option<&Proc> {
-        self.proc.get_or_init(trusted_proc).as_ref().filter(|_| !self.hangs.get())
+        self.any_proc().filter(|_| self.hangs_until.get().is_none())
+    }
+
+    /// The same, for those that may hang.
+    fn any_proc(&self) -> Option<&Proc> {
+        self.proc.get_or_init(trusted_proc).as_ref()
     }
 
     /// Whether every child of ours is one that has to go, so that nobody needs to be looked at:
@@ -127,31 +135,36 @@ impl Census {
         self.allowance.is_empty()
     }
 
+    /// Whether this one was found to be allowed to linger.
+    pub fn is_allowed(&self, stat: &Stat) -> bool {
+        self.allowance.is_known(stat)
+    }
+
     /// Whether all children are of the command.
     pub fn has_no_strangers(&self) -> bool {
-        let has_helpers = self.hook.is_some() || !self.surveyor.undead().is_empty();
+        let has_helpers = self.hook.is_some() || !helper::undead().is_empty();
         matches!(self.strangers, Strangers::None) && !has_helpers
     }
 
     /// What descends from us and from no stranger, dead or alive. `None` where it cannot be seen.
-    pub fn descendants(&self) -> Option<Vec<Stat>> {
+    pub fn descendants(&self) -> Option<Seen> {
         let proc = self.proc()?;
-        let mut all = proc.descendants(process::own_pid(), |child| self.is_ours(child), || true)?;
-        let seen: HashSet<Pid> = all.iter().map(|stat| stat.pid).collect();
+        let is_ours = |child: &Stat| self.is_ours(child);
+        let mut seen = proc.descendants(process::own_pid(), is_ours, || true)?;
+        let met: HashSet<Pid> = seen.stats.iter().map(|stat| stat.pid).collect();
         let children = proc.children(process::own_pid()).unwrap_or_default();
-        let unseen = children.into_iter().filter(|pid| !seen.contains(pid));
-        all.extend(
-            unseen.filter_map(|pid| self.hidden_child(pid)).filter(|stat| self.is_ours(stat)),
-        );
-        Some(all)
+        let unseen = children.into_iter().filter(|pid| !met.contains(pid));
+        let hidden = unseen.filter_map(|pid| self.hidden_child(pid));
+        seen.stats.extend(hidden.filter(is_ours));
+        Some(seen)
     }
 
     /// What descends from us, looked at by a helper: on some kernels a process that is stuck in exec
-    /// makes who asks for its state hang. Where the helper hangs, `/proc` is not asked again.
+    /// makes who asks for its state hang.
     pub fn look_from_afar<T: Serialize + DeserializeOwned>(
         &self,
         until: Instant,
-        tell: impl Fn(&Proc, Vec<Stat>) -> T,
+        tell: impl Fn(&Proc, Seen) -> T,
     ) -> Option<T> {
         let own_pid = process::own_pid();
         self.ask_from_afar(until, |proc| {
@@ -162,19 +175,27 @@ impl Census {
         })?
     }
 
-    /// Anything that is asked of `/proc`, by a helper too.
+    /// Anything that is asked of `/proc`, by a helper too. Where that hangs, the next one is not sent
+    /// at once.
     pub fn ask_from_afar<T: Serialize + DeserializeOwned>(
         &self,
         until: Instant,
         ask: impl Fn(&Proc) -> T,
     ) -> Option<T> {
-        let proc = self.proc()?;
-        let left = until.saturating_duration_since(Instant::now()) + HANGS;
+        let now = Instant::now();
+        let proc = self.any_proc()?;
+        if self.hangs_until.get().is_some_and(|until| until > now) {
+            return None;
+        }
+        let left = until.saturating_duration_since(now) + LATE;
         let patience = Patience { each: left, all: left };
-        match self.surveyor.read(&[()], patience, |()| ask(proc)).pop()? {
-            Reading::Done(told) => Some(told),
+        match survey::read(proc, &[()], patience, |()| ask(proc)).pop()? {
+            Reading::Done(told) => {
+                self.hangs_until.set(None);
+                Some(told)
+            }
             Reading::TooLong => {
-                self.hangs.set(true);
+                self.hangs_until.set(Some(Instant::now() + REST));
                 None
             }
             Reading::NotTried => None,
@@ -184,17 +205,17 @@ impl Census {
     /// A child of ours that `/proc` does not show, as with its option `hidepid` those of another
     /// user: what the system calls tell of it. Nobody else reaps our children, so it has not gone.
     fn hidden_child(&self, pid: Pid) -> Option<Stat> {
-        if !matches!(self.proc()?.try_stat(pid), Ok(None)) || wait::peek(pid) != Ok(None) {
+        if matches!(self.proc()?.try_stat(pid), Ok(Some(_))) || wait::peek(pid) != Ok(None) {
             return None;
         }
         Some(Stat {
             pid,
             name: "?".to_owned(),
-            state: '?',
+            state: UNKNOWN_STATE,
             ppid: process::own_pid(),
             pgid: process::group_of(pid).ok()?,
             session: process::session_of(pid).ok()?,
-            threads: 1,
+            threads: 0,
             child_faults: 0,
             cpu_ticks: 0,
             start: 0,
@@ -204,7 +225,7 @@ impl Census {
     /// Whether a child of ours is of the command.
     pub fn is_ours(&self, child: &Stat) -> bool {
         let is_of_hook = self.is_hook(child.pid) || self.is_hook(child.pgid);
-        let is_helper = || self.surveyor.undead().contains(&child.pid);
+        let is_helper = || helper::undead().contains(&child.pid);
         child.pid == self.leader || !(is_of_hook || is_helper() || self.strangers.include(child))
     }
 
@@ -232,7 +253,7 @@ impl Census {
         let Some(proc) = self.proc() else {
             return Selection { members: vec![], undecided: members };
         };
-        let verdicts = self.allowance.judge(proc, &self.surveyor, &judged);
+        let verdicts = self.allowance.judge(proc, &judged);
         let verdicts: HashMap<Identity, Verdict> =
             judged.iter().map(|stat| stat.identity()).zip(verdicts).collect();
         let mut selection = Selection { members: vec![], undecided: vec![] };
@@ -251,8 +272,8 @@ impl Census {
         match target {
             Target::Leader => stat.pid == self.leader,
             Target::Group | Target::Job => self.is_of_job(stat),
-            Target::Tree => self.is_of_job(stat) || !self.allowance.is_known(stat),
-            Target::Lingering => !self.allowance.is_known(stat),
+            Target::Tree => self.is_of_job(stat) || !self.is_allowed(stat),
+            Target::Lingering => !self.is_allowed(stat),
         }
     }
 
@@ -280,7 +301,7 @@ impl Census {
         let commands = stats.iter().map(|stat| Part::Command(stat));
         let files = stats.iter().map(|stat| Part::Files(stat));
         let parts: Vec<Part<'_>> = commands.chain(files).collect();
-        let mut read = self.surveyor.read(&parts, patience, |part| match part {
+        let mut read = survey::read(proc, &parts, patience, |part| match part {
             Part::Command(stat) => observer.command(stat),
             Part::Files(stat) => observer.files(stat),
         });

@@ -9,6 +9,7 @@ use super::{Job, LOOKS};
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::stat::{Identity, Stat};
+use crate::procfs::tree::Seen;
 use crate::record::{Recipient, Sent};
 use crate::signal::Signal;
 use crate::sys::spawn::Leader;
@@ -143,7 +144,7 @@ impl Job {
             // The group's signal has been enough.
             return;
         }
-        let Some(seen) = self.census.descendants() else {
+        let Some(Seen { stats: seen, .. }) = self.census.descendants() else {
             if target == Target::Lingering && self.census.allows_nobody() {
                 self.signal_group(signals);
             }

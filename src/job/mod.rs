@@ -13,11 +13,12 @@ use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::activity::Sample;
 use crate::procfs::stat::{Identity, Stat};
+use crate::procfs::tree::Seen;
 use crate::record::{Process, Sent, Snapshot, Usage};
 use crate::status::WaitStatus;
 use crate::survey::Patience;
 use crate::sys::process::{self, PidFd};
-use crate::sys::spawn::{ExecError, Leader};
+use crate::sys::spawn::{Leader, StartError};
 use crate::sys::wait;
 
 mod allowance;
@@ -167,9 +168,9 @@ impl Job {
         self.leader_status
     }
 
-    /// Why the command could not be executed.
-    pub fn exec_error(&self) -> Option<ExecError> {
-        self.leader.as_ref()?.exec_error()
+    /// Why the command was not started.
+    pub fn start_error(&self) -> Option<StartError> {
+        self.leader.as_ref()?.start_error()
     }
 
     /// Whether no child of ours is alive that descends from the command: then nobody does. Where
@@ -178,7 +179,7 @@ impl Job {
         if !wait::has_live_child() {
             return true;
         }
-        let is_alive = |all: Vec<Stat>| all.iter().any(Stat::is_alive);
+        let is_alive = |seen: Seen| !seen.is_complete || seen.stats.iter().any(Stat::is_alive);
         // Where they cannot be seen, nothing can be done about them either.
         !self.census.has_no_strangers() && !self.census.descendants().is_some_and(is_alive)
     }
@@ -219,25 +220,26 @@ impl Job {
             self.look_at = Some(now + LOOK);
             return self.step.is_none() && !self.census.has_no_strangers();
         };
-        let selection = self.census.select(target, &seen);
-        self.signal_missed(&selection.members, &seen);
+        let selection = self.census.select(target, &seen.stats);
+        self.signal_missed(&selection.members, &seen.stats);
         // The youngest is likely to be the last.
         if let Some(last) = selection.members.last() {
             self.watch(now, target, (*last).clone());
             return false;
         }
-        if !selection.is_empty() {
+        if !selection.is_empty() || !seen.is_complete {
             self.look_at = Some(now + LOOK_OFTEN);
             return false;
         }
         // What was moving between the lists while we looked shows itself now.
         let again = self.census.descendants().unwrap_or_default();
-        let settled = self.census.select(target, &again).is_empty() && {
+        let nobody = again.is_complete && self.census.select(target, &again.stats).is_empty();
+        let settled = nobody && {
             let moves = |stat: &&Stat| self.census.concerns(target, stat);
             let identities = |all: &[Stat]| -> Vec<Identity> {
                 all.iter().filter(moves).map(Stat::identity).collect()
             };
-            identities(&again) == identities(&seen)
+            identities(&again.stats) == identities(&seen.stats)
         };
         self.look_at = Some(now);
         settled
@@ -301,7 +303,7 @@ impl Job {
 
     /// The processes of the job that are alive.
     pub fn pids(&self) -> Vec<Pid> {
-        let seen = self.census.descendants().unwrap_or_default();
+        let seen = self.census.descendants().unwrap_or_default().stats;
         self.census.select(Target::Job, &seen).members.iter().map(|stat| stat.pid).collect()
     }
 
@@ -310,22 +312,22 @@ impl Job {
         let begun = Instant::now();
         let (until_found, until) = (begun + LOOKING / 3, begun + LOOKING);
         let seen = self.census.look_from_afar(until_found, |_, seen| seen).unwrap_or_default();
-        let found_all = Instant::now() < until_found;
-        let alive: Vec<&Stat> = seen.iter().filter(|stat| stat.is_alive()).collect();
+        let alive: Vec<&Stat> = seen.stats.iter().filter(|stat| stat.is_alive()).collect();
         let left = until.saturating_duration_since(Instant::now());
         let patience = Patience { each: left.min(LOOKING / 2), all: left };
         let (processes, complete) = self.census.describe(&alive, patience);
-        Snapshot { processes, complete: complete && found_all && self.can_see() }
+        Snapshot { processes, complete: complete && seen.is_complete && self.can_see() }
     }
 
     /// What the tree has done by now; `None` where that cannot be told.
     pub fn sample(&self) -> Option<Sample> {
         // Where even the command is not to be seen, the look has failed.
         let leader = self.leader_status.is_none().then_some(self.leader_pid);
-        let is_whole =
-            |seen: &[Stat]| leader.is_none_or(|leader| seen.iter().any(|stat| stat.pid == leader));
+        let is_whole = |seen: &Seen| {
+            leader.is_none_or(|leader| seen.stats.iter().any(|stat| stat.pid == leader))
+        };
         self.census.look_from_afar(Instant::now() + SAMPLING, |proc, seen| {
-            is_whole(&seen).then(|| proc.sample(&seen, process::clock_tick()))
+            is_whole(&seen).then(|| proc.sample(&seen.stats, process::clock_tick()))
         })?
     }
 
@@ -337,6 +339,11 @@ impl Job {
     /// From now on this child of ours, with its group, is not of the job; or nobody is excepted.
     pub fn except_hook(&mut self, hook: Option<Pid>) {
         self.census.set_hook(hook);
+    }
+
+    /// Whether this one was found to be allowed to linger.
+    pub fn is_allowed(&self, stat: &Stat) -> bool {
+        self.census.is_allowed(stat)
     }
 
     /// What polls as readable when it is time to ask [`Job::is_empty`] again, beside SIGCHLD.
@@ -357,7 +364,7 @@ impl Job {
             if self.has_no_live_child() {
                 return Some(vec![]);
             }
-            let seen = self.census.descendants()?;
+            let seen = self.census.descendants()?.stats;
             let Selection { mut members, undecided } = self.census.select(target, &seen);
             members.extend(undecided);
             if !members.is_empty() || !self.census.takes_all(target) {

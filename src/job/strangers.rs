@@ -36,6 +36,7 @@ impl Strangers {
         let Some(all) = proc().and_then(|proc| proc.descendants(own_pid, |_| true, || true)) else {
             return Self::Unknown;
         };
+        let all = all.stats;
         let children = all.iter().filter(|stat| stat.ppid == own_pid);
         let groups = all.iter().map(|stat| stat.pgid).chain([process::own_group()]);
         Self::Known { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Job, SAMPLING};
 use crate::procfs::stat::Stat;
+use crate::procfs::tree::Seen;
 use crate::procfs::{Pid, Proc};
 use crate::signal::Signal;
 use crate::sys::spawn::Leader;
@@ -35,7 +36,7 @@ impl Job {
         let until = Instant::now() + SAMPLING;
         let look = self
             .census
-            .look_from_afar(until, |proc, seen| seen.iter().any(|stat| wants(proc, stat)));
+            .look_from_afar(until, |proc, seen| seen.stats.iter().any(|stat| wants(proc, stat)));
         look.unwrap_or(false)
     }
 
@@ -61,7 +62,7 @@ impl Job {
             return false;
         }
         let until = Instant::now() + SAMPLING;
-        let has = |seen: Vec<Stat>| seen.iter().any(|stat| stat.pgid == group);
+        let has = |seen: Seen| seen.stats.iter().any(|stat| stat.pgid == group);
         group == self.group()
             || !process::has_members(group)
             || self.census.look_from_afar(until, |_, seen| has(seen)).unwrap_or(false)

@@ -103,13 +103,14 @@ impl Proc {
         self.stat_at(&self.living_thread(stat)).map_or(stat.state, |thread| thread.state)
     }
 
-    /// The command line of a process, as it has it now: a process can change it.
+    /// The command line of a process, as it has it now: a process can change it. It has no word in the
+    /// midst of an execve(2), or in a kernel thread.
     pub fn command(&self, stat: &Stat) -> Option<Vec<String>> {
         let path = format!("{}/cmdline", self.living_thread(stat));
         let line = self.read_at_most(&path, MOST_OF_A_COMMAND).ok()?;
         // A title that a process has written over its arguments is padded to their length.
         let end = line.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        if end == 0 {
+        if line.is_empty() {
             return Some(vec![]);
         }
         let words = line[..end].split(|byte| *byte == 0);
@@ -128,18 +129,20 @@ impl Proc {
         Some(names.filter_map(move |fd| self.link(process, &fd).map(|link| (fd, link))))
     }
 
-    /// What a descriptor stands for. It is not asked of the file: a file system that hangs would
-    /// not answer.
+    /// What a descriptor stands for, as far as it can be written to. It is not asked of the file: a
+    /// file system that hangs would not answer.
     fn open_file(&self, process: &str, fd: &str, link: Vec<u8>) -> io::Result<OpenFile> {
-        if !link.starts_with(b"/") {
-            return Ok(OpenFile::Named(link));
-        }
         let info = self.read(&format!("{process}/fdinfo/{fd}"))?;
         let flags =
             status_field(&info, b"flags:").and_then(|flags| std::str::from_utf8(flags).ok());
         let flags = flags.and_then(|flags| i32::from_str_radix(flags, 8).ok());
-        if flags.is_some_and(|flags| flags & libc::O_PATH != 0) || link == b"/dev/null" {
+        let only_reads =
+            |flags: i32| flags & libc::O_PATH != 0 || flags & libc::O_ACCMODE == libc::O_RDONLY;
+        if flags.is_some_and(only_reads) || link == b"/dev/null" {
             return Ok(OpenFile::Nobodys);
+        }
+        if !link.starts_with(b"/") {
+            return Ok(OpenFile::Named(link));
         }
         // Linux before 5.14 does not tell the inode; then the path has to do.
         let inode = status_field(&info, b"ino:").unwrap_or(&link).to_vec();
@@ -266,7 +269,7 @@ mod tests {
         let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
         assert_eq!(command(b"git\0fetch\0"), words(&["git", "fetch"]));
         assert_eq!(command(b"a\0\0b\0"), words(&["a", "", "b"]));
-        assert_eq!(command(b"\0"), words(&[]));
+        assert_eq!(command(b"\0"), words(&[""]));
         assert_eq!(command(b""), words(&[]));
         // A process that has written its title over its arguments.
         assert_eq!(command(b"sshd: me [priv]\0\0\0"), words(&["sshd: me [priv]"]));
@@ -316,6 +319,9 @@ mod tests {
             (("7", 9, "/var/log/x", 1, 30, 98), &[]),
             // Only its place is held.
             (("7", 9, "/var/log/x", PATH, 30, 99), &[]),
+            // Who reads a log, or has the other end of the pipe, holds nothing open.
+            (("7", 9, "/var/log/x", 0, 30, 99), &[]),
+            (("7", 9, "pipe:[11]", 0, 14, 11), &[]),
         ] {
             let ours = [("self", 1, "pipe:[11]", 1, 14, 11), ("self", 2, "/var/log/x", 1, 30, 99)];
             let all = [ours[0], ours[1], theirs];

@@ -61,7 +61,7 @@ impl Proc {
 
     fn try_stat_at(&self, path: &str) -> io::Result<Option<Stat>> {
         match self.read(&format!("{path}/stat")) {
-            Ok(line) => Ok(Stat::parse(&line)),
+            Ok(line) => Stat::parse(&line).map(Some).ok_or(io::ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
             Err(error) => Err(error),

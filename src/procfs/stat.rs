@@ -12,7 +12,7 @@ pub struct Stat {
     pub pid: Pid,
     /// The file name of the executable, cut to 15 bytes; a process can make it anything.
     pub name: String,
-    /// One letter: R, S, D, T, t, Z, X, I…
+    /// One letter: R, S, D, T, t, Z, X, I…, or [`UNKNOWN_STATE`].
     pub state: char,
     /// The parent.
     pub ppid: Pid,
@@ -30,6 +30,9 @@ pub struct Stat {
     pub start: u64,
 }
 
+/// The state of a process of which `/proc` tells nothing: its name and its threads are not known either.
+pub const UNKNOWN_STATE: char = '?';
+
 /// A process and no other: its id, and when it started. Ids are used again.
 pub type Identity = (Pid, u64);
 
@@ -45,6 +48,11 @@ const NUM_THREADS: usize = 17;
 const START_TIME: usize = 19;
 
 impl Stat {
+    /// Its name as ps(1) shows it where there is no command line.
+    pub fn bracketed_name(&self) -> String {
+        format!("[{}]", self.name)
+    }
+
     /// Reads the one line of the file; `None` where it is something else, or cut off.
     pub fn parse(line: &[u8]) -> Option<Self> {
         // The name may hold anything, closing parentheses and newlines among it; no later field

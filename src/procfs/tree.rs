@@ -1,15 +1,29 @@
 //! Who descends from whom.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::ErrorKind;
+
+use serde::{Deserialize, Serialize};
 
 use super::stat::Stat;
 use super::{Pid, Proc};
 
+/// What one look at a tree has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The processes, parents before their children.
+    pub stats: Vec<Stat>,
+    /// Whether nobody was there that could not be read, for want of descriptors, memory or time. Whom
+    /// we may not see is not there for us.
+    pub is_complete: bool,
+}
+
 impl Proc {
-    /// The processes below `ancestor`, itself left out, parents before their children. A child of
-    /// `ancestor` for which `is_ours` is false is left out with all below it.
+    /// The processes below `ancestor`, itself left out. A child of `ancestor` for which `is_ours` is
+    /// false is left out with all below it.
     ///
     /// It ends early when `goes_on` says so, and is not complete then.
     ///
@@ -25,13 +39,15 @@ impl Proc {
         ancestor: Pid,
         is_ours: impl Fn(&Stat) -> bool,
         goes_on: impl Fn() -> bool,
-    ) -> Option<Vec<Stat>> {
+    ) -> Option<Seen> {
         if let Some(children) = self.children(ancestor) {
             return Some(self.walk(children, |parent| self.children_of(parent), is_ours, goes_on));
         }
-        let by_parent = self.children_by_parent(&goes_on)?;
+        let (by_parent, is_complete) = self.children_by_parent(&goes_on)?;
         let children_of = |pid: Pid| by_parent.get(&pid).cloned().unwrap_or_default();
-        Some(self.walk(children_of(ancestor), |parent| children_of(parent.pid), is_ours, goes_on))
+        let seen =
+            self.walk(children_of(ancestor), |parent| children_of(parent.pid), is_ours, goes_on);
+        Some(Seen { is_complete: seen.is_complete && is_complete, ..seen })
     }
 
     fn walk(
@@ -40,24 +56,46 @@ impl Proc {
         children_of: impl Fn(&Stat) -> Vec<Pid>,
         is_ours: impl Fn(&Stat) -> bool,
         goes_on: impl Fn() -> bool,
-    ) -> Vec<Stat> {
+    ) -> Seen {
+        let is_complete = Cell::new(true);
+        let incomplete = || {
+            is_complete.set(false);
+            false
+        };
         let stats = |pids: Vec<Pid>| {
-            pids.into_iter().take_while(|_| goes_on()).filter_map(|pid| self.stat(pid))
+            let going_on = pids.into_iter().take_while(|_| goes_on() || incomplete());
+            going_on.filter_map(|pid| self.stat_or_else(pid, incomplete))
         };
         let mut found: Vec<Stat> = stats(children).filter(|stat| is_ours(stat)).collect();
         // A process that is adopted by one further down the walk would be met twice.
-        let mut seen: HashSet<Pid> = found.iter().map(|stat| stat.pid).collect();
+        let mut met: HashSet<Pid> = found.iter().map(|stat| stat.pid).collect();
         let mut next = 0;
         while let Some(parent) = found.get(next) {
+            if !goes_on() {
+                incomplete();
+                break;
+            }
             // Only what lives can have children.
             if parent.is_alive() {
                 let mut children = children_of(parent);
-                children.retain(|pid| seen.insert(*pid));
+                children.retain(|pid| met.insert(*pid));
                 found.extend(stats(children));
             }
             next += 1;
         }
-        found
+        Seen { stats: found, is_complete: is_complete.get() }
+    }
+
+    /// A process, if there is one that we may see. Says where that is not known.
+    fn stat_or_else<T>(&self, pid: Pid, unread: impl Fn() -> T) -> Option<Stat> {
+        match self.try_stat(pid) {
+            Ok(stat) => stat,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
+            Err(_) => {
+                unread();
+                None
+            }
+        }
     }
 
     /// The children of a process of one thread; `None` where the kernel does not list them, or the
@@ -85,15 +123,26 @@ impl Proc {
         Some(numbers.filter_map(|number| number.parse().ok()).collect())
     }
 
-    fn children_by_parent(&self, goes_on: impl Fn() -> bool) -> Option<HashMap<Pid, Vec<Pid>>> {
+    /// The same for all processes, and whether all could be read.
+    fn children_by_parent(
+        &self,
+        goes_on: impl Fn() -> bool,
+    ) -> Option<(HashMap<Pid, Vec<Pid>>, bool)> {
         let mut by_parent: HashMap<Pid, Vec<Pid>> = HashMap::new();
-        for entry in fs::read_dir(&self.root).ok()?.flatten().take_while(|_| goes_on()) {
+        let is_complete = Cell::new(true);
+        let incomplete = || is_complete.replace(false);
+        for entry in fs::read_dir(&self.root).ok()?.flatten() {
+            if !goes_on() {
+                incomplete();
+                break;
+            }
             let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if let Some(stat) = pid.and_then(|pid| self.stat(pid)) {
+            let stat = pid.and_then(|pid| self.stat_or_else(pid, incomplete));
+            if let Some(stat) = stat {
                 by_parent.entry(stat.ppid).or_default().push(stat.pid);
             }
         }
-        (!by_parent.is_empty()).then_some(by_parent)
+        (!by_parent.is_empty()).then_some((by_parent, is_complete.get()))
     }
 }
 
@@ -122,8 +171,10 @@ mod tests {
         proc
     }
 
-    fn pids(stats: Option<Vec<Stat>>) -> Vec<Pid> {
-        let mut pids: Vec<Pid> = stats.unwrap().iter().map(|stat| stat.pid).collect();
+    fn pids(seen: Option<Seen>) -> Vec<Pid> {
+        let seen = seen.unwrap();
+        assert!(seen.is_complete, "{seen:?}");
+        let mut pids: Vec<Pid> = seen.stats.iter().map(|stat| stat.pid).collect();
         pids.sort_unstable();
         pids
     }
@@ -177,13 +228,33 @@ mod tests {
     }
 
     #[test]
+    fn who_cannot_be_read_makes_a_look_incomplete() {
+        // As the kernel answers where there is no memory: an error, and not that nobody is there.
+        let proc = machine(MACHINE, true).with("12/stat", b"nonsense");
+        let seen = proc.open().descendants(10, |_| true, || true).unwrap();
+        assert!(!seen.is_complete);
+        assert_eq!(seen.stats.iter().map(|stat| stat.pid).collect::<Vec<_>>(), [11, 13, 14]);
+    }
+
+    #[test]
     fn a_walk_can_be_broken_off() {
+        let chain: Vec<_> = (1..=50).map(|pid| (pid, pid - 1, 'S')).collect();
         for with_lists in [true, false] {
-            let proc = machine(MACHINE, with_lists);
-            let left = std::cell::Cell::new(2);
-            let goes_on = || left.replace(left.get() - 1) > 0;
-            let found = proc.open().descendants(10, |_| true, goes_on);
-            assert!(found.unwrap_or_default().len() <= 2);
+            let proc = machine(&chain, with_lists);
+            let asked = std::cell::Cell::new(0);
+            let goes_on = |most: u32| {
+                asked.set(asked.get() + 1);
+                asked.get() <= most
+            };
+            let all = proc.open().descendants(1, |_| true, || goes_on(u32::MAX)).unwrap();
+            assert!(all.is_complete && all.stats.len() == 49, "{all:?}");
+            let whole = asked.replace(0);
+            let part = proc.open().descendants(1, |_| true, || goes_on(whole - 20)).unwrap();
+            assert!(!part.is_complete, "{part:?}");
+            assert_eq!(part.stats[..], all.stats[..part.stats.len()]);
+            assert!((1..49).contains(&part.stats.len()), "{part:?}");
+            // Who says that it does not go on is not asked again for each of the rest.
+            assert!(asked.get() <= whole - 18, "{} of {whole}", asked.get());
         }
     }
 }

@@ -14,6 +14,7 @@ use super::words::is_printable;
 use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
 use crate::procfs::sockets::Sockets;
+use crate::procfs::stat::UNKNOWN_STATE;
 use crate::record::{Place, Process, Received, Recipient, Record, Sent, Usage};
 use crate::redact::redact;
 use crate::status::{ExitStatus, WaitStatus};
@@ -103,11 +104,11 @@ struct ProcessReport<'a> {
     pgid: Pid,
     sid: Pid,
     uid: Option<u32>,
-    state: char,
+    state: Option<char>,
     age_ms: Option<u64>,
-    name: &'a str,
+    name: Option<&'a str>,
     command: Option<&'a [String]>,
-    threads: u32,
+    threads: Option<u32>,
     wait: Option<&'a str>,
     in_group: bool,
     holds: Option<Vec<&'static str>>,
@@ -252,17 +253,18 @@ fn lingering(record: &Record) -> Option<Vec<ProcessReport<'_>>> {
 
 fn process_report(process: &Process) -> ProcessReport<'_> {
     let Process { stat, age, place, detail, .. } = process;
+    let is_known = stat.state != UNKNOWN_STATE;
     ProcessReport {
         pid: stat.pid,
         ppid: stat.ppid,
         pgid: stat.pgid,
         sid: stat.session,
         uid: detail.uid,
-        state: stat.state,
+        state: is_known.then_some(stat.state),
         age_ms: age.map(milliseconds),
-        name: &stat.name,
+        name: is_known.then_some(&*stat.name),
         command: detail.command.as_deref(),
-        threads: stat.threads,
+        threads: is_known.then_some(stat.threads),
         wait: detail.waits_in.as_deref(),
         in_group: *place == Place::Group,
         holds: detail.holds.as_ref().map(|holds| holds.iter().map(|held| held.name()).collect()),

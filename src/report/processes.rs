@@ -156,8 +156,8 @@ fn without_directories(mut words: Vec<String>) -> Vec<String> {
 /// or the process has none.
 pub fn command_words(process: &Process) -> Vec<String> {
     match &process.detail.command {
-        Some(words) if !words.is_empty() => words.clone(),
-        _ => vec![format!("[{}]", process.stat.name)],
+        Some(words) if words.iter().any(|word| !word.is_empty()) => words.clone(),
+        _ => vec![process.stat.bracketed_name()],
     }
 }
 

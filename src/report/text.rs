@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::processes::{self, Style, View};
 use super::words::{COMMAND_WIDTH, cut, printable, show_command, show_line, show_word};
 use crate::duration::{show_exact, show_measured};
-use crate::policy::{AFTER_KILL, Cause, Policy};
+use crate::policy::{AFTER_KILL, Cause, Lingering, Policy};
 use crate::record::{HookRecord, Process, Received, Recipient, Record, Sent, Snapshot, Usage};
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
@@ -21,7 +21,7 @@ pub fn snapshot(command: &[OsString], reason: &str, snapshot: &Snapshot, style: 
         lines.push_str(&processes::list(&snapshot.processes, View::Running, style));
     }
     if !snapshot.complete {
-        lines.push_str("\n          not all of it could be read in time");
+        lines.push_str("\n          not all of it could be read");
     }
     lines
 }
@@ -47,6 +47,8 @@ pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<S
     let cause = outcome.cause?;
     let is_worth_it = match cause {
         Cause::LeaderExit => false,
+        // That is told of those whom the command has left.
+        Cause::Received(_) if ends_what_is_left(policy, record) => false,
         Cause::Received(_) => ladder.len() > 1 || outcome.gave_up,
         // With --foreground nobody is signalled after the command's end.
         Cause::Limit | Cause::Idle => !outcome.after_exit || !ladder.is_empty(),
@@ -67,7 +69,9 @@ pub fn ended(command: &[OsString], policy: &Policy, record: &Record) -> Option<S
 
 fn show_ending(gave_up: bool, ladder: &[Signal], took: Duration) -> String {
     let ladder = ladder.iter().map(Signal::to_string).collect::<Vec<_>>().join(", ");
-    if gave_up {
+    if gave_up && ladder.is_empty() {
+        format!("not all of it gone {} later", show_measured(AFTER_KILL))
+    } else if gave_up {
         format!("not all of it gone {} after {ladder}", show_measured(AFTER_KILL))
     } else if ladder.is_empty() {
         format!("ended without a signal {} later", show_measured(took))
@@ -120,9 +124,17 @@ pub fn hook_error(command: &OsStr, error: &str) -> String {
     format!("--on-timeout={}: {error}", show_word(command))
 }
 
+/// Whether the ladder was for what is told as left.
+fn ends_what_is_left(policy: &Policy, record: &Record) -> bool {
+    let Record { outcome, lingering, .. } = record;
+    let is_left = policy.lingering == Lingering::Kill && !lingering.is_empty();
+    outcome.cause.is_some() && outcome.after_exit && is_left
+}
+
 /// What the command has left, and what became of that: one line for one process, a list for more.
 pub fn lingering(
     command: &[OsString],
+    policy: &Policy,
     record: &Record,
     style: impl FnOnce() -> Style,
 ) -> Option<String> {
@@ -133,7 +145,10 @@ pub fn lingering(
     let style = style();
     let command = show_command(command);
     let mut end = String::new();
-    if outcome.cause == Some(Cause::LeaderExit) {
+    if ends_what_is_left(policy, record) {
+        if let Some(cause @ Cause::Received(_)) = outcome.cause {
+            let _ = write!(end, "; {}", reason(cause, policy, None));
+        }
         let _ = write!(end, "; {}", show_ending(outcome.gave_up, ladder, *ending_took));
     }
     match &lingering[..] {

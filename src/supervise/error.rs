@@ -6,7 +6,7 @@ use std::fmt;
 use crate::report::words::show_word;
 use crate::status::ExitStatus;
 use crate::sys;
-use crate::sys::spawn::{ExecError, SpawnError};
+use crate::sys::spawn::{ExecError, SpawnError, StartError};
 
 /// Why there was no run.
 #[derive(Debug)]
@@ -38,6 +38,14 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 impl RunError {
+    /// Why this command was not started.
+    pub fn new(command: &[OsString], error: StartError) -> Self {
+        match error {
+            StartError::Setup(error) => error.into(),
+            StartError::Exec(error) => Self::Exec(command[0].clone(), error),
+        }
+    }
+
     /// What we return.
     pub fn exit_status(&self) -> ExitStatus {
         match self {

@@ -174,9 +174,9 @@ impl<'a> Supervisor<'a> {
             let signals: Vec<Received> = signals.take(SIGNALS_PER_TURN).collect();
             // The command's end comes first: what ended in time has not timed out.
             if let Some(status) = self.job.leader_exit() {
-                if let Some(error) = self.job.exec_error() {
+                if let Some(error) = self.job.start_error() {
                     self.job.leave();
-                    return Err(RunError::Exec(self.plan.command[0].clone(), error));
+                    return Err(RunError::new(&self.plan.command, error));
                 }
                 if status == WaitStatus::Lost {
                     self.console.error("cannot wait for the command: its status is lost");
@@ -221,13 +221,15 @@ impl<'a> Supervisor<'a> {
 
     fn received(&mut self, mut received: Received) {
         if received.signal == Signal::parent_death()
-            && let Some(parent) = self.parent.filter(|parent| parent.is(received.pid))
+            && let Some(parent) = self.parent
         {
-            if !parent.has_gone() {
+            // Where too many signals are queued, the kernel does not tell who has sent this one.
+            if parent.has_gone_by(received.pid) {
+                received.signal = Signal::TERM;
+            } else if parent.is(received.pid) {
                 // A thread of it has ended.
                 return;
             }
-            received.signal = Signal::TERM;
         }
         // A write to a broken pipe sends us SIGPIPE from ourselves: nobody's business but ours. A
         // timer of ours that comes now was late: somebody else had continued us.
@@ -281,22 +283,11 @@ impl<'a> Supervisor<'a> {
     }
 
     fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
-        let now = Instant::now();
         self.passed_on.insert(signal);
         self.job.signal(target, signal, and_continue);
         if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
             let line = text::sent_by_timeout(&self.plan.command, signal);
             self.to_say.push(Saying::Detail(line));
-        }
-        let ends = self.machine.outcome().cause.is_some()
-            && signal != Signal::NULL
-            && self.plan.policy.is_of_ladder(signal);
-        if ends {
-            self.first_sent.get_or_insert(now);
-            // Once: whoever floods us with requests shall not fill our memory, or the line about it.
-            if !self.ladder.contains(&signal) {
-                self.ladder.push(signal);
-            }
         }
     }
 
@@ -341,6 +332,8 @@ impl<'a> Supervisor<'a> {
         let (survivors, left): (Vec<_>, Vec<_>) =
             self.left.into_iter().partition(|process| outcome.gave_up && to_be_ended(process));
         let mut lingering = self.lingering;
+        // It was not known yet that they are nobody's business.
+        lingering.retain(|process| !self.job.is_allowed(&process.stat));
         lingering.extend(left);
         Record {
             outcome,

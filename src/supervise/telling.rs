@@ -35,7 +35,16 @@ impl Supervisor<'_> {
 
     /// Takes over what the job has sent, for those who want to know.
     pub(super) fn note_sent(&mut self) {
+        let is_ending = self.machine.outcome().cause.is_some();
         for sent in self.job.take_sent() {
+            if is_ending && sent.error.is_none() && self.plan.policy.is_of_ladder(sent.signal) {
+                self.first_sent.get_or_insert(sent.at);
+                // Once: whoever floods us with requests shall not fill our memory, or the line about
+                // it.
+                if !self.ladder.contains(&sent.signal) {
+                    self.ladder.push(sent.signal);
+                }
+            }
             if self.console.is_verbose() && self.plan.wording == Wording::Own {
                 self.to_say.push(Saying::Detail(text::sent(&sent)));
             }

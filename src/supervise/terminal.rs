@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::termios::Termios;
 
-use super::Supervisor;
+use super::{Saying, Supervisor};
 use crate::policy::job_control::{Control, JobControl, Place, asks};
 use crate::policy::{Event, Target};
 use crate::record::Received;
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 use crate::sys::terminal::{self, Stopped, Terminal};
-use crate::sys::{process, signals, stdio};
+use crate::sys::{self, process, signals, stdio};
 
 /// How often we look whether our group has come to the front while the command waits for that.
 const LOOK: Duration = Duration::from_millis(100);
@@ -149,7 +149,7 @@ impl Supervisor<'_> {
         (self.tty.look_at, self.tty.watch_at) = (None, None);
         let place = if self.tty.has_lent() { self.place() } else { Place::Nowhere };
         // What the ladder or somebody's signal to us did is no key.
-        let by_us = |signal| self.ladder.contains(&signal) || self.passed_on.contains(&signal);
+        let by_us = |signal| self.passed_on.contains(&signal);
         let by_us = matches!(status, Some(WaitStatus::Signaled { signal, .. }) if by_us(signal));
         let controls = self.tty.control.ended(status, by_us, place);
         self.control(controls);
@@ -190,7 +190,10 @@ impl Supervisor<'_> {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        terminal::stop_by(signal, who, at_most);
+        if let Err(error) = terminal::stop_by(signal, who, at_most) {
+            let reason = sys::reason(error);
+            self.to_say.push(Saying::Error(format!("cannot stop, the limit would wait: {reason}")));
+        }
         if let Some(idle) = &mut self.idle {
             idle.restart(Instant::now());
         }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::FcntlArg;
 
 use super::FIRST_OWN_FD;
-use super::stdio::write_with_patience;
+use super::outlet::write_with_patience;
 
 /// Where a line is to be appended.
 #[derive(Debug)]
@@ -60,8 +60,15 @@ impl Destination {
         let kind = file.metadata()?.file_type();
         let waits = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
         if waits {
-            return write_with_patience(file.as_fd(), line, patience);
+            return Ok(write_with_patience(file.as_fd(), line, patience)?);
         }
+        let mended;
+        let line = if ends_in_a_line(file) {
+            mended = [b"\n", line].concat();
+            &mended
+        } else {
+            line
+        };
         let written = nix::unistd::write(file, line)?;
         if written < line.len() {
             // There was room for a part of it. The rest tells why not for more.
@@ -74,7 +81,21 @@ impl Destination {
 fn open(path: &Path) -> io::Result<File> {
     // A pipe without a reader is an error then, and not a reason to wait for one.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    OpenOptions::new().append(true).create(true).mode(0o644).custom_flags(flags).open(path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o644).custom_flags(flags);
+    // A file of before is read, too; a pipe is not: we would be its reader, and wait for ourselves.
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let readable = is_file.then(|| options.clone().read(true).open(path));
+    readable.and_then(io::Result::ok).map_or_else(|| options.open(path), Ok)
+}
+
+/// Whether a file ends in a line that was cut off, for want of room, and must not take the next one
+/// with it. One that we may not read is taken to be whole.
+fn ends_in_a_line(file: &File) -> bool {
+    let mut last = [b'\n'];
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let read = length.checked_sub(1).map(|at| file.read_at(&mut last, at));
+    matches!(read, Some(Ok(1))) && last != [b'\n']
 }
 
 fn duplicate(fd: RawFd) -> io::Result<File> {

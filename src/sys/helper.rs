@@ -1,7 +1,9 @@
 //! A forked child of ours that does what may hang, so that we do not.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libc::pid_t;
@@ -10,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::time::TimeSpec;
 
-use super::{process, wait};
+use super::{process, stdio, wait};
 use crate::signal::Signal;
 
 /// How long a helper that has been killed may take to die.
@@ -19,11 +21,22 @@ const DEATH: Duration = Duration::from_millis(20);
 /// How long to rest where the kernel cannot wake us at its end.
 const SHORTLY: Duration = Duration::from_micros(100);
 
+/// The helpers that hang in the kernel where no signal reaches them.
+static UNDEAD: Mutex<Vec<pid_t>> = Mutex::new(Vec::new());
+
+/// What becomes of our standard streams in a helper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// It has them, as we do.
+    Kept,
+    /// It has none: whoever reads from us is not to wait for a helper that hangs.
+    LetGo,
+}
+
 /// A helper at work. It dies with this value, and with us.
 #[derive(Debug)]
 pub struct Helper {
-    /// `None` once it has been reaped, or been given up.
-    pid: Option<pid_t>,
+    pid: pid_t,
     output: OwnedFd,
 }
 
@@ -32,7 +45,7 @@ impl Helper {
     ///
     /// All signals that can be are blocked in it, as they are in us. It may allocate and use all
     /// of the library, since we have one thread only and so nobody holds a lock.
-    pub fn start(work: impl FnOnce(File)) -> Result<Self, Errno> {
+    pub fn start(streams: Streams, work: impl FnOnce(File)) -> Result<Self, Errno> {
         let (output, input) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         let parent = process::own_pid();
         // SAFETY: we have one thread, see above.
@@ -41,17 +54,20 @@ impl Helper {
             drop(output);
             // SAFETY: the calls take and return numbers.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-            if process::parent() == parent {
+            if streams == Streams::LetGo {
+                stdio::let_go();
+            }
+            if process::is_child_of(parent) {
                 work(File::from(input));
             }
             // Nothing of ours must run in the child: no destructor, no exit handler.
             super::exit(0);
         }
-        Ok(Self { pid: Some(pid), output })
+        Ok(Self { pid, output })
     }
 
-    /// Its process id, as long as it is our child.
-    pub fn pid(&self) -> Option<pid_t> {
+    /// Its process id. It is our child as long as this value lives.
+    pub fn pid(&self) -> pid_t {
         self.pid
     }
 
@@ -69,35 +85,58 @@ impl Helper {
             }
         }
     }
+}
 
-    /// Ends the helper. Returns its process id where it does not die: it hangs in the kernel, and is
-    /// a child of ours that has to be reaped some time.
-    pub fn end(mut self) -> Option<pid_t> {
-        self.put_down()
-    }
-
-    fn put_down(&mut self) -> Option<pid_t> {
-        // It is our child, and is reaped here and nowhere else.
-        let pid = self.pid.take()?;
-        let _ = process::signal_process(pid, Signal::KILL);
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // It is our child, and is reaped here, or among the undead.
+        let _ = process::signal_process(self.pid, Signal::KILL);
         let until = Instant::now() + DEATH;
-        let end = process::PidFd::open(pid).ok();
-        while matches!(wait::reap(pid), Ok(None)) {
+        let end = process::PidFd::open(self.pid).ok();
+        while matches!(wait::reap(self.pid), Ok(None)) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Some(pid);
+                return UNDEAD.lock().unwrap_or_else(PoisonError::into_inner).push(self.pid);
             }
             match &end {
                 Some(end) => end.wait(left),
                 None => std::thread::sleep(SHORTLY),
             }
         }
-        None
     }
 }
 
-impl Drop for Helper {
-    fn drop(&mut self) {
-        self.put_down();
+/// Does what may hang in a helper, and tells how it went; `ETIME` where that takes too long. Where
+/// there is no helper to be had we do it ourselves.
+pub fn attempt(
+    streams: Streams,
+    patience: Duration,
+    work: impl Fn() -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let tell = |mut told: File| {
+        let number = work().err().map_or(0, |error| error as i32);
+        // Who does not hear it takes it for a failure.
+        let _ = told.write_all(&number.to_ne_bytes());
+    };
+    let Ok(helper) = Helper::start(streams, tell) else { return work() };
+    let mut number = [0; size_of::<i32>()];
+    match helper.read(&mut number, Instant::now() + patience)? {
+        length if length == number.len() => match i32::from_ne_bytes(number) {
+            0 => Ok(()),
+            number => Err(Errno::from_raw(number)),
+        },
+        _ => Err(Errno::EIO),
     }
+}
+
+/// The helpers that hang in the kernel. They are children of ours that nobody else has to do with.
+pub fn undead() -> Vec<pid_t> {
+    UNDEAD.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Reaps those of them that have come free after all. Returns whether nobody is left.
+pub fn reap_undead() -> bool {
+    let mut undead = UNDEAD.lock().unwrap_or_else(PoisonError::into_inner);
+    undead.retain(|pid| matches!(wait::reap(*pid), Ok(None)));
+    undead.is_empty()
 }

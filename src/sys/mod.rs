@@ -13,6 +13,7 @@ use crate::signal::Signal;
 pub mod append;
 pub mod helper;
 pub mod last_resort;
+pub mod outlet;
 pub mod parent;
 pub mod process;
 pub mod signals;
@@ -54,10 +55,10 @@ pub fn become_subreaper() -> Result<(), Errno> {
 
 /// Ends this process by a signal, without a core file, so that our parent sees what it would have
 /// seen of the command. Returns where the signal does not kill us: as PID 1, or where its default
-/// action is another one.
+/// action is another one; to stop us, for one.
 pub fn die_by(signal: Signal) {
     // A core limit of 0 would not keep a core_pattern that is a pipe from being fed.
-    if process::own_pid() == 1 || nix::sys::prctl::set_dumpable(false).is_err() {
+    if process::own_pid() == 1 || signal.stops() || nix::sys::prctl::set_dumpable(false).is_err() {
         return;
     }
     // It resets, unblocks and raises the signal; it does not know all of them.

@@ -17,7 +17,7 @@ impl Parent {
     /// Has a signal sent to us when our parent dies, see `PR_SET_PDEATHSIG` in prctl(2).
     ///
     /// It is sent too when the thread of the parent that started us ends, and the parent lives; so
-    /// who gets it asks [`Parent::has_gone`].
+    /// who gets it asks [`Parent::has_gone_by`].
     pub fn watch(signal: Signal) -> Result<Self, Errno> {
         let parent = Self { pid: process::parent() };
         // SAFETY: the call takes numbers.
@@ -32,9 +32,10 @@ impl Parent {
 
     /// Whether it has died since we asked to be told: somebody else is our parent then.
     ///
-    /// Of a parent outside our pid namespace nothing can be told but that it has sent the signal.
-    pub fn has_gone(self) -> bool {
-        self.pid == 0 || process::parent() != self.pid
+    /// Of a parent outside our pid namespace nothing can be told but that it has sent the signal, as
+    /// this sender.
+    pub fn has_gone_by(self, sender: pid_t) -> bool {
+        if self.pid == 0 { sender == 0 } else { process::parent() != self.pid }
     }
 
     /// Whether it had died before: who was started in a session has a parent there, unless he leads

@@ -23,6 +23,12 @@ pub fn parent() -> pid_t {
     nix::unistd::getppid().as_raw()
 }
 
+/// Whether a process that forked us is our parent still. One outside our pid namespace has no number
+/// here, and is believed to live.
+pub fn is_child_of(pid: pid_t) -> bool {
+    [pid, 0].contains(&parent())
+}
+
 /// Our own process group id.
 pub fn own_group() -> pid_t {
     nix::unistd::getpgrp().as_raw()

@@ -66,7 +66,7 @@ pub struct SpawnError {
 
 impl Spawn<'_> {
     /// Starts the command. Whether it could be executed is known when it has ended, see
-    /// [`Leader::exec_error`]: an exec may take its time, on a file system that hangs for one, and
+    /// [`Leader::start_error`]: an exec may take its time, on a file system that hangs for one, and
     /// the limit counts meanwhile.
     pub fn start(&self, inherited: &Inherited) -> Result<Leader, SpawnError> {
         let failed = |doing| move |error: Errno| SpawnError { doing, cause: error.into() };
@@ -107,28 +107,49 @@ impl Spawn<'_> {
         empty: Option<&OwnedFd>,
         writer: &OwnedFd,
     ) -> ! {
-        // SAFETY: all of these are async-signal-safe, with pointers to memory that `image` owns.
+        let failure = match self.prepare(parent, empty) {
+            Ok(()) => {
+                inherited.restore(self.freed_signals);
+                [EXECUTE, image.exec()]
+            }
+            Err(step) => [step, Errno::last_raw()],
+        };
+        // SAFETY: the calls are async-signal-safe, and the pointer is to an array of that size.
+        unsafe {
+            let at = (&raw const failure).cast();
+            libc::write(writer.as_raw_fd(), at, size_of_val(&failure));
+            libc::_exit(if failure == [EXECUTE, libc::ENOENT] { 127 } else { 126 })
+        }
+    }
+
+    /// What the child does before it takes back its signals. Fails with the step that failed.
+    fn prepare(&self, parent: pid_t, empty: Option<&OwnedFd>) -> Result<(), c_int> {
+        let done = |step, result: c_int| if result == -1 { Err(step) } else { Ok(()) };
+        // SAFETY: all of these are async-signal-safe, and take numbers.
         unsafe {
             if self.own_group {
-                libc::setpgid(0, 0);
+                done(MAKE_GROUP, libc::setpgid(0, 0))?;
             }
             let death_signal = self.parent_death_signal.number();
-            libc::prctl(libc::PR_SET_PDEATHSIG, death_signal);
-            // The parent may have died before that. 0 is a parent in another pid namespace.
-            if ![parent, 0].contains(&libc::getppid()) {
+            done(FOLLOW, libc::prctl(libc::PR_SET_PDEATHSIG, death_signal))?;
+            // The parent may have died before that.
+            if !process::is_child_of(parent) {
                 libc::raise(death_signal);
             }
             if let Some(empty) = empty {
-                libc::dup2(empty.as_raw_fd(), libc::STDIN_FILENO);
-                libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO);
+                done(REDIRECT, libc::dup2(empty.as_raw_fd(), libc::STDIN_FILENO))?;
+                done(REDIRECT, libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO))?;
             }
-            inherited.restore(self.freed_signals);
-            let error = image.exec();
-            libc::write(writer.as_raw_fd(), (&raw const error).cast(), size_of::<c_int>());
-            libc::_exit(if error == libc::ENOENT { 127 } else { 126 });
         }
+        Ok(())
     }
 }
+
+/// The steps of a child, as it tells us which has failed.
+const EXECUTE: c_int = 0;
+const MAKE_GROUP: c_int = 1;
+const FOLLOW: c_int = 2;
+const REDIRECT: c_int = 3;
 
 /// A command as exec wants it: the places where it may be, and its arguments, all allocated
 /// before the fork.
@@ -247,6 +268,28 @@ fn candidates(command: &OsStr, path: Option<OsString>) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Why a child did not become the command.
+#[derive(Debug)]
+pub enum StartError {
+    /// Something before was not to be had.
+    Setup(SpawnError),
+    /// The command could not be executed.
+    Exec(ExecError),
+}
+
+impl StartError {
+    fn new(step: c_int, number: c_int) -> Self {
+        let error = Errno::from_raw(number);
+        let doing = match step {
+            MAKE_GROUP => "make a process group",
+            FOLLOW => "have the command end with us",
+            REDIRECT => "redirect the standard streams",
+            _ => return Self::Exec(ExecError(error)),
+        };
+        Self::Setup(SpawnError { doing, cause: error.into() })
+    }
+}
+
 /// Why the command could not be executed.
 #[derive(Debug)]
 pub struct ExecError(Errno);
@@ -272,13 +315,13 @@ impl ExecError {
 pub struct Leader {
     pid: pid_t,
     own_group: bool,
-    exec_error: OwnedFd,
+    failure: OwnedFd,
 }
 
 impl Leader {
-    fn new(pid: pid_t, own_group: bool, exec_error: OwnedFd) -> Self {
+    fn new(pid: pid_t, own_group: bool, failure: OwnedFd) -> Self {
         last_resort::note(pid, own_group);
-        Self { pid, own_group, exec_error }
+        Self { pid, own_group, failure }
     }
 
     /// The process id, which is the group id too where the leader has a group of its own.
@@ -306,13 +349,14 @@ impl Leader {
         wait::peek(self.pid)
     }
 
-    /// Why the command could not be executed. `None` until the child has tried, and for ever
-    /// where it could.
-    pub fn exec_error(&self) -> Option<ExecError> {
-        let mut number = [0; size_of::<c_int>()];
-        match nix::unistd::read(&self.exec_error, &mut number) {
-            Ok(length) if length == number.len() => {
-                Some(ExecError(Errno::from_raw(c_int::from_ne_bytes(number))))
+    /// Why it has not become the command. `None` until it has tried, and for ever where it has.
+    pub fn start_error(&self) -> Option<StartError> {
+        let mut failure = [0; 2 * size_of::<c_int>()];
+        match nix::unistd::read(&self.failure, &mut failure) {
+            Ok(length) if length == failure.len() => {
+                let (step, number) = failure.split_at(size_of::<c_int>());
+                let number_in = |bytes: &[u8]| bytes.try_into().map(c_int::from_ne_bytes);
+                Some(StartError::new(number_in(step).ok()?, number_in(number).ok()?))
             }
             _ => None,
         }

@@ -1,26 +1,13 @@
-//! Standard input, output and error: kept apart from our own descriptors, and written to without
-//! ever waiting for a reader.
+//! Standard input, output and error, kept apart from our own descriptors.
 
-use std::fs::{File, OpenOptions};
-use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags};
 use nix::sys::stat::Mode;
-use nix::sys::time::TimeSpec;
 
 use super::FIRST_OWN_FD;
-
-/// A pipe that polls as writable takes this much without blocking, see pipe(7). A terminal may not:
-/// who else writes to it can hold it meanwhile.
-const NEVER_BLOCKS: usize = libc::PIPE_BUF;
-
-/// How long to rest where poll says that there is room, and there is none for us.
-const SHORTLY: Duration = Duration::from_millis(1);
+use super::outlet::is_terminal;
 
 /// Fills those of the descriptors 0 to 2 that are closed, so that no descriptor of ours becomes
 /// one of them and gets what is meant for the user. What fills them can be neither read nor
@@ -38,12 +25,13 @@ pub fn reserve() -> Result<(), Errno> {
 
 /// Whether standard error is a terminal.
 pub fn stderr_is_terminal() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stderr())
+    is_terminal(stderr())
 }
 
 /// Whether standard input is a terminal.
 pub fn stdin_is_terminal() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stdin())
+    // SAFETY: as for standard error.
+    is_terminal(unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) })
 }
 
 /// How many columns the terminal has that standard error is.
@@ -55,53 +43,19 @@ pub fn stderr_width() -> Option<usize> {
     (result == 0).then(|| usize::from(size.ws_col))
 }
 
-/// Standard error once more, where it is a terminal, so that writing to it never blocks; a flag of our
-/// own descriptor would be everybody's. `None` where it is none, or cannot be opened.
-pub fn open_terminal_of_stderr() -> Option<File> {
-    if !stderr_is_terminal() {
-        return None;
-    }
-    let open = |path: &&str| {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
-    };
-    ["/proc/self/fd/2", "/dev/tty"].iter().find_map(open)
-}
-
 /// Standard error as it is.
 pub fn stderr() -> BorrowedFd<'static> {
     // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
     unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
 }
 
-/// Writes all of it, and gives up with `ETIME` where that takes longer than `patience`.
-pub fn write_with_patience(
-    fd: BorrowedFd<'_>,
-    mut bytes: &[u8],
-    patience: Duration,
-) -> io::Result<()> {
-    let until = Instant::now() + patience;
-    let mut is_first = true;
-    while !bytes.is_empty() {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() && !is_first {
-            return Err(Errno::ETIME.into());
-        }
-        is_first = false;
-        let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
-        match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(left)), None) {
-            Err(Errno::EINTR) => continue,
-            Ok(0) => return Err(Errno::ETIME.into()),
-            // Where poll fails, the line matters more than the small danger of waiting for it.
-            _ => {}
-        }
-        match nix::unistd::write(fd, &bytes[..bytes.len().min(NEVER_BLOCKS)]) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::EINTR) => {}
-            // Somebody else is writing to the terminal.
-            Err(Errno::EAGAIN) => std::thread::sleep(SHORTLY),
-            Err(error) => return Err(error.into()),
-        }
+/// Lets go of standard input, output and error: whoever reads from us is not to wait for a helper
+/// that hangs. For a child of ours only.
+pub fn let_go() {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let Ok(nothing) = nix::fcntl::open("/", flags, Mode::empty()) else { return };
+    for fd in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: the descriptors are open, and nobody in the child has one of them for its own.
+        unsafe { libc::dup2(nothing.as_raw_fd(), fd) };
     }
-    Ok(())
 }

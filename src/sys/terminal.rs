@@ -71,16 +71,22 @@ pub enum Stopped {
 ///
 /// A CONT that comes before we stop means that we need not, as the kernel has it: it takes back a stop
 /// that waits. One that has ended the stop waits to be read.
-pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
+///
+/// Fails, and stops nobody, where the kernel has no timer that would continue us.
+pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) -> Result<(), Errno> {
+    let timer = at_most.map(|_| Timer::new(Signal::CONT)).transpose()?;
     match who {
         Stopped::Group => tell_own_group(signal),
         // To raise the signal would take back the CONT.
-        Stopped::Ourselves if is_pending(Signal::CONT) => return,
+        Stopped::Ourselves if is_pending(Signal::CONT) => return Ok(()),
         // SAFETY: the call takes a number, and the signal is blocked.
         Stopped::Ourselves => drop(unsafe { libc::raise(signal.number()) }),
     }
-    // From now on the signal waits, and whatever continues us takes it back.
-    let _timer = at_most.and_then(|time| Timer::send_after(time, Signal::CONT).ok());
+    // From now on the signal waits, and whatever continues us takes it back; before, it would have
+    // taken back the timer's.
+    if let (Some(timer), Some(time)) = (&timer, at_most) {
+        timer.set(time);
+    }
     let set = only(signal);
     // SAFETY: the set is initialised; there is no other thread. The signal acts before the call returns
     // that unblocks it.
@@ -89,6 +95,7 @@ pub fn stop_by(signal: Signal, who: Stopped, at_most: Option<Duration>) {
         libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, before.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
     }
+    Ok(())
 }
 
 /// Whether a signal that we block has come and not been read.

@@ -15,9 +15,9 @@ use crate::signal::Signal;
 pub struct Timer(c_int);
 
 impl Timer {
-    /// Has the signal come after this time, 1 ns at least, on the clock that neither is set nor counts
-    /// while the machine sleeps.
-    pub fn send_after(time: Duration, signal: Signal) -> Result<Self, Errno> {
+    /// A timer that is not set, for this signal, on the clock that nobody sets and that stands while
+    /// the machine sleeps. `EAGAIN` where too many signals are queued, see `RLIMIT_SIGPENDING`.
+    pub fn new(signal: Signal) -> Result<Self, Errno> {
         // SAFETY: for the structure all zeros are a value.
         let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
         event.sigev_notify = libc::SIGEV_SIGNAL;
@@ -28,7 +28,11 @@ impl Timer {
             let (event, id) = (&raw mut event, &raw mut id);
             libc::syscall(libc::SYS_timer_create, libc::CLOCK_MONOTONIC, event, id)
         })?;
-        let timer = Self(id);
+        Ok(Self(id))
+    }
+
+    /// Has the signal come after this time, 1 ns at least.
+    pub fn set(&self, time: Duration) {
         // Zero would be never.
         let time = time.max(Duration::from_nanos(1));
         let seconds = c_long::try_from(time.as_secs()).unwrap_or(c_long::MAX);
@@ -37,10 +41,8 @@ impl Timer {
             [[0, 0], [seconds, c_long::from(time.subsec_nanos() as c_int)]];
         let previous = std::ptr::null_mut::<[[c_long; 2]; 2]>();
         // SAFETY: the timer is ours, and the times live longer than the call, which leaves null alone.
-        Errno::result(unsafe {
-            libc::syscall(libc::SYS_timer_settime, timer.0, 0, &raw const once, previous)
-        })?;
-        Ok(timer)
+        // It fails for a bad timer or time only.
+        unsafe { libc::syscall(libc::SYS_timer_settime, self.0, 0, &raw const once, previous) };
     }
 }
 

@@ -76,11 +76,11 @@ fn what_lingers_is_described() {
             pgid,
             sid,
             uid: Some(ourselves().1),
-            state: "S".to_owned(),
+            state: Some("S".to_owned()),
             age_ms: *age_ms,
-            name: "fixture".to_owned(),
+            name: Some("fixture".to_owned()),
             command: Some(words(&[&fixture, "session-leader-with-child"])),
-            threads: 1,
+            threads: Some(1),
             wait: wait.clone(),
             in_group: pgid == group,
             holds: Some(words(&["stdout", "stderr"])),
@@ -300,7 +300,7 @@ fn another_users_process_is_described_as_far_as_it_can_be() {
     run.wait_exit();
     let report = reports.only();
     let [process] = report.lingering() else { panic!("{report:?}") };
-    assert_eq!((process.pid, process.uid, &*process.state), (root.0, Some(0), "S"));
+    assert_eq!((process.pid, process.uid, process.state.as_deref()), (root.0, Some(0), Some("S")));
     assert_eq!(process.command, Some(words(&[set_user_id.to_str().unwrap(), "become-root"])));
     assert_eq!(process.holds, None);
 }

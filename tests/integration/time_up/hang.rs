@@ -118,7 +118,10 @@ fn the_signal_comes_in_time_and_everybody_is_there() {
     let (finished, report, hanging, script) = timed_out_beside_the_victim();
     assert!(!report.snapshot_complete, "{report:?}");
     let victim = report.seen(hanging.victim);
-    assert_eq!((&victim.command, &*victim.name, &*victim.state), (&None, "fixture", "D"));
+    assert_eq!(
+        (&victim.command, victim.name.as_deref(), victim.state.as_deref()),
+        (&None, Some("fixture"), Some("D"))
+    );
     assert!(finished.stderr.contains("└ [fixture]"), "{finished:?}");
     assert_eq!(report.snapshot.len(), 6, "{report:?}");
     assert!(report.snapshot.iter().all(|process| process.wait.is_some()), "{report:?}");

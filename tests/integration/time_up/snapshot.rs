@@ -35,7 +35,7 @@ fn line_of(finished: &Finished, pid: i32) -> &str {
 }
 
 fn one_of<'a>(report: &'a Report, name: &str) -> &'a crate::report::Process {
-    let named = report.snapshot.iter().find(|process| process.name == name);
+    let named = report.snapshot.iter().find(|process| process.name.as_deref() == Some(name));
     named.unwrap_or_else(|| panic!("{name} is not in {report:?}"))
 }
 
@@ -57,7 +57,7 @@ fn the_tree_is_shown_with_ages_and_states() {
     assert_eq!(seen, generations);
     for (pid, branch) in generations.iter().zip(["", "└ ", "  └ "]) {
         let process = report.seen(*pid);
-        assert_eq!((&*process.state, process.threads), ("S", 1));
+        assert_eq!((process.state.as_deref(), process.threads), (Some("S"), Some(1)));
         assert!(process.in_group && process.pgid == report.pid(), "{process:?}");
         // Known to a tick of the clock, which is 10 ms at most.
         let age = process.age_ms.expect("its age is known");
@@ -188,7 +188,7 @@ fn threads_are_counted() {
     let mut reported = Reported::start(&["0", &fixture(), "threads", "5"]);
     reported.run.wait_ready();
     let (finished, report) = pass(reported);
-    assert_eq!(report.seen(report.pid()).threads, 5);
+    assert_eq!(report.seen(report.pid()).threads, Some(5));
     assert!(finished.stderr.contains("5 threads"), "{finished:?}");
 }
 
@@ -199,7 +199,7 @@ fn a_stopped_process_is_shown_as_such() {
     let pid = children(reported.run.pid())[0];
     wait_until("it does not stop", || state(pid) == Some('T'));
     let (finished, report) = pass(reported);
-    assert_eq!(report.seen(pid).state, "T");
+    assert_eq!(report.seen(pid).state.as_deref(), Some("T"));
     let columns: Vec<_> = line_of(&finished, pid).split_whitespace().take(2).collect();
     assert_eq!(columns, [&pid.to_string(), "T"]);
 }
@@ -297,7 +297,10 @@ fn the_snapshot_comes_before_the_signal() {
     wait_until("it does not wait", || state(pid) == Some('S'));
     let (finished, report) = pass(reported);
     assert!(finished.stdout.contains("got TERM"), "{finished:?}");
-    assert_eq!((&*report.seen(pid).state, report.seen(pid).command.is_some()), ("S", true));
+    assert_eq!(
+        (report.seen(pid).state.as_deref(), report.seen(pid).command.is_some()),
+        (Some("S"), true)
+    );
 }
 
 #[test]
