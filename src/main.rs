@@ -20,6 +20,7 @@ mod hook;
 mod idle;
 mod job;
 mod ladder;
+mod path;
 mod plan;
 mod policy;
 mod procfs;

@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use anyhow::{Result, bail};
 use super::Preset;
 use super::value::read;
 use crate::duration;
+use crate::path;
 use crate::report::words::{show_command, show_word};
 
 /// Splits the operands into the limit and the command; a `--` may stand between them.
@@ -67,9 +69,10 @@ fn with_unit(number: &OsStr, unit: &OsStr) -> Option<String> {
 
 /// Whether this word would start a program.
 fn is_program(word: &OsStr) -> bool {
-    if word.as_bytes().contains(&b'/') {
-        return Path::new(word).is_file();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    !word.is_empty() && std::env::split_paths(&path).any(|directory| directory.join(word).is_file())
+    let path = std::env::var_os("PATH");
+    path::candidates(word, path.as_deref()).iter().any(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
 }

@@ -3,7 +3,7 @@
 //! Everything that needs memory is made ready before the fork. Between fork and exec the child
 //! makes async-signal-safe calls only, so that it could be started from anywhere.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,15 +15,13 @@ use nix::sys::stat::Mode;
 
 use super::signals::Inherited;
 use super::{last_resort, process, wait};
+use crate::path;
 use crate::record::Usage;
 use crate::signal::Signal;
 use crate::status::{ExitStatus, WaitStatus};
 
 /// What runs a script without `#!`, as execvp(3) has it.
 const SHELL: &CStr = c"/bin/sh";
-
-/// Where commands are looked for when there is no PATH, as glibc has it.
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -171,9 +169,9 @@ impl Image {
             .iter()
             .map(|argument| Ok(CString::new(argument.as_bytes())?))
             .collect::<io::Result<Vec<_>>>()?;
-        let candidates = candidates(&command[0], std::env::var_os("PATH"))
+        let candidates = path::candidates(&command[0], std::env::var_os("PATH").as_deref())
             .into_iter()
-            .map(|candidate| Ok(CString::new(candidate)?))
+            .map(|candidate| Ok(CString::new(candidate.into_os_string().into_vec())?))
             .collect::<io::Result<Vec<_>>>()?;
         let variables = variables
             .iter()
@@ -247,25 +245,6 @@ fn environment(variables: &[CString]) -> Vec<*const c_char> {
     envp.extend(variables.iter().map(|variable| variable.as_ptr()));
     envp.push(std::ptr::null());
     envp
-}
-
-/// Where execvp(3) would look for the command, in its order.
-fn candidates(command: &OsStr, path: Option<OsString>) -> Vec<Vec<u8>> {
-    let name = command.as_bytes();
-    if name.is_empty() {
-        return vec![];
-    }
-    if name.contains(&b'/') {
-        return vec![name.to_vec()];
-    }
-    let path = path.unwrap_or_else(|| DEFAULT_PATH.into()).into_vec();
-    path.split(|byte| *byte == b':')
-        .map(|directory| match directory {
-            // An empty entry is the current directory.
-            [] => name.to_vec(),
-            _ => [directory, b"/", name].concat(),
-        })
-        .collect()
 }
 
 /// Why a child did not become the command.

@@ -227,6 +227,23 @@ fn a_command_may_be_called_like_a_unit() {
 }
 
 #[test]
+fn only_what_can_be_executed_is_taken_for_a_command() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "echo started\n").unwrap();
+    // An empty PATH is the current directory.
+    let typed = || {
+        let mut program = grpkill_timeout();
+        program.args(["file", "echo", "started"]).env("PATH", "").current_dir(&directory);
+        program
+    };
+    assert_refused(&run(&mut typed()), "invalid duration 'file' for DURATION");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_refused(&run(&mut typed()), "missing duration before the command 'file'");
+}
+
+#[test]
 fn help_that_cannot_be_written_is_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = grpkill_timeout().arg("--help").stdout(full).output().unwrap();
