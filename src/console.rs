@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
+use crate::plan::{Color, Verbosity};
 use crate::report::processes::{Style, WIDTH};
 use crate::sys::outlet::Outlet;
 use crate::sys::stdio;
@@ -11,29 +12,8 @@ use crate::sys::stdio;
 /// that has stopped reading must not keep us from ending the job.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How much we say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// What the user did not expect: a limit that passed, what could not be ended.
-    Normal,
-    /// Every signal, and what the run has cost.
-    Verbose,
-}
-
-/// When to use colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 impl Color {
+    /// Whether the user's wish, the environment and standard error come out as colour.
     fn is_wanted(self) -> bool {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self {

@@ -36,8 +36,8 @@ mod survey;
 mod sys;
 
 use cli::{Preset, Request};
-use console::{Color, Console, Verbosity};
-use plan::Plan;
+use console::Console;
+use plan::{Color, Plan, Verbosity};
 use record::Record;
 use report::{json, text};
 use report_file::ReportFile;

@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 
 use crate::allow::Allow;
-use crate::console::{Color, Verbosity};
 use crate::policy::Policy;
 use crate::report::text::Wording;
 
@@ -33,4 +32,26 @@ pub struct Plan {
     pub shows_progress: bool,
     /// Whose words to use for signals.
     pub wording: Wording,
+}
+
+/// How much we say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// What the user did not expect: a limit that passed, what could not be ended.
+    Normal,
+    /// Every signal, and what the run has cost.
+    Verbose,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
