@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use crate::allow::Allow;
-use crate::policy::Policy;
+use crate::policy::{Extras, Lingering, Policy};
 use crate::report::text::Wording;
 
 /// What to do.
@@ -32,6 +32,19 @@ pub struct Plan {
     pub shows_progress: bool,
     /// Whose words to use for signals.
     pub wording: Wording,
+}
+
+impl Plan {
+    /// What the run does besides ending the job.
+    pub fn extras(&self) -> Extras {
+        let reports = self.report.is_some();
+        let tells = self.wording == Wording::Own && self.verbosity > Verbosity::Quiet;
+        Extras {
+            survey: reports || self.policy.lingering != Lingering::Ignore,
+            snapshot: reports || tells,
+            hook: self.hook.is_some(),
+        }
+    }
 }
 
 /// How much we say.

@@ -30,8 +30,8 @@
 use std::time::Instant;
 
 use super::{
-    AFTER_KILL, Action, Awaited, Cause, Event, HOOK, Lingering, Outcome, Policy, SAME_REQUEST,
-    SETTLE, Target,
+    AFTER_KILL, Action, Awaited, Cause, Event, Extras, HOOK, Lingering, Outcome, Policy,
+    SAME_REQUEST, SETTLE, Target,
 };
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
@@ -52,6 +52,7 @@ pub(super) enum State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine<'a> {
     pub(super) policy: &'a Policy,
+    extras: Extras,
     pub(super) state: State,
     limit_at: Option<Instant>,
     leader: Option<WaitStatus>,
@@ -64,11 +65,12 @@ pub struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     /// A run whose command has started at `now`.
-    pub fn new(policy: &'a Policy, now: Instant) -> Self {
+    pub fn new(policy: &'a Policy, extras: Extras, now: Instant) -> Self {
         // A limit past the end of time is none.
         let limit_at = policy.limit.and_then(|limit| now.checked_add(limit));
         Self {
             policy,
+            extras,
             state: State::Running,
             limit_at,
             leader: None,
@@ -250,7 +252,7 @@ impl<'a> Machine<'a> {
         self.limit_at = None;
         self.after_exit |= matches!(self.state, State::Settling { .. } | State::Waiting);
         let mut actions: Vec<Action> =
-            self.policy.snapshots.then_some(Action::Snapshot).into_iter().collect();
+            self.extras.snapshot.then_some(Action::Snapshot).into_iter().collect();
         let first = self.policy.ladder.first().signal;
         match self.state {
             State::Escalating { cause: Cause::Received(received), step, next_at }
@@ -262,7 +264,7 @@ impl<'a> Machine<'a> {
                 }
             }
             State::Escalating { .. } => actions.extend(self.take_step(now, cause, 0)),
-            _ if self.policy.snapshots => self.state = State::Looking { cause },
+            _ if self.extras.snapshot => self.state = State::Looking { cause },
             _ => actions.extend(self.has_looked(now, cause)),
         }
         actions
@@ -270,7 +272,7 @@ impl<'a> Machine<'a> {
 
     /// Runs the hook, if time is up and there is one; else begins the ladder.
     fn has_looked(&mut self, now: Instant, cause: Cause) -> Vec<Action> {
-        if self.policy.has_hook && cause != Cause::LeaderExit {
+        if self.extras.hook && cause != Cause::LeaderExit {
             self.state = State::Hooking { cause, until: now + HOOK };
             return vec![Action::RunHook(cause)];
         }
@@ -377,7 +379,7 @@ impl<'a> Machine<'a> {
     fn finish(&mut self, gave_up: bool) -> Vec<Action> {
         let cause = self.outcome().cause;
         let mut actions = vec![];
-        if self.policy.surveys || gave_up {
+        if self.extras.survey || gave_up {
             let in_time = cause.is_none() || self.after_exit || self.policy.until == Target::Leader;
             let left = if in_time { Target::Lingering } else { Target::Tree };
             actions.push(Action::NoteLeft(left));

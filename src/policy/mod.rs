@@ -27,7 +27,6 @@ pub const SETTLE: Duration = Duration::from_millis(100);
 
 /// What the user has asked for.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Policy {
     /// The limit, from the start of the command; `None` is no limit.
     pub limit: Option<Duration>,
@@ -43,12 +42,6 @@ pub struct Policy {
     pub until: Target,
     /// What becomes of descendants that the command leaves.
     pub lingering: Lingering,
-    /// Whether somebody wants to know who is left at the end.
-    pub surveys: bool,
-    /// Whether somebody wants to know what was running when the time had run out.
-    pub snapshots: bool,
-    /// Whether there is a command to be run then.
-    pub has_hook: bool,
     /// Whether the command's status is ours even when time was up.
     pub preserve_status: bool,
     /// Our status where the command has succeeded but left somebody.
@@ -69,6 +62,17 @@ impl Policy {
     pub fn is_of_ladder(&self, signal: Signal) -> bool {
         self.is_request_to_end(signal) || self.ladder.signals().any(|step| step == signal)
     }
+}
+
+/// What is done in a run besides ending the job, for those who want it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// To note who is left at the end.
+    pub survey: bool,
+    /// To note what was running when time was up.
+    pub snapshot: bool,
+    /// To run the hook then.
+    pub hook: bool,
 }
 
 /// What becomes of descendants that are alive when we would return.

@@ -32,9 +32,6 @@ fn policy(ladder: &str) -> Policy {
         kill_target: Target::Job,
         until: Target::Job,
         lingering: Lingering::Ignore,
-        surveys: false,
-        snapshots: false,
-        has_hook: false,
         preserve_status: false,
         lingering_status: None,
         kill_shows: false,
@@ -56,8 +53,14 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(policy: &'a Policy) -> Self {
+        Self::with(policy, Extras::default())
+    }
+
+    /// Who is left is looked for in any case, unless nobody minds.
+    fn with(policy: &'a Policy, extras: Extras) -> Self {
+        let survey = extras.survey || policy.lingering != Lingering::Ignore;
         let now = Instant::now();
-        Self { machine: Machine::new(policy, now), now }
+        Self { machine: Machine::new(policy, Extras { survey, ..extras }, now), now }
     }
 
     /// Lets time pass, to the moment and not beyond; what happens on the way does.

@@ -143,7 +143,7 @@ impl<'a> Supervisor<'a> {
             inbox,
             parent,
             job,
-            machine: Machine::new(&plan.policy, started),
+            machine: Machine::new(&plan.policy, plan.extras(), started),
             started,
             time_up: None,
             ladder: Vec::new(),

@@ -179,28 +179,29 @@ fn enumerate(checked: &Checked<'_>, depth: usize, path: &mut Vec<usize>, count: 
 fn whatever_happens_the_rules_hold() {
     let foreground = in_the_foreground();
     let stand_in = Policy { until: Target::Leader, ..policy("TERM/10s/KILL") };
-    let lingering = |lingering| Policy { lingering, surveys: true, ..policy("TERM/10s/KILL") };
+    let lingering = |lingering| Policy { lingering, ..policy("TERM/10s/KILL") };
     let waiting_in_the_foreground = Policy { lingering: Lingering::Wait, ..in_the_foreground() };
     let never_kill = Ladder::parse("TERM").unwrap();
     let killing_without_kill = Policy { ladder: never_kill, ..lingering(Lingering::Kill) };
-    let with_hook = Policy { has_hook: true, snapshots: true, ..policy("TERM/10s/KILL") };
-    let with_hook_in_the_foreground = Policy { has_hook: true, ..in_the_foreground() };
-    for (policy, depth) in [
-        (policy("TERM/10s/KILL"), 5),
-        (policy("KILL"), 4),
-        (policy("INT/1s/TERM/2s/KILL"), 4),
-        (foreground, 4),
-        (stand_in, 4),
-        (lingering(Lingering::Report), 4),
-        (lingering(Lingering::Kill), 5),
-        (lingering(Lingering::Wait), 4),
-        (killing_without_kill, 4),
-        (waiting_in_the_foreground, 4),
-        (with_hook, 5),
-        (with_hook_in_the_foreground, 4),
+    let nothing = Extras::default();
+    let hook = Extras { hook: true, ..nothing };
+    let snapshot_and_hook = Extras { snapshot: true, ..hook };
+    for (policy, extras, depth) in [
+        (policy("TERM/10s/KILL"), nothing, 5),
+        (policy("KILL"), nothing, 4),
+        (policy("INT/1s/TERM/2s/KILL"), nothing, 4),
+        (foreground, nothing, 4),
+        (stand_in, nothing, 4),
+        (lingering(Lingering::Report), nothing, 4),
+        (lingering(Lingering::Kill), nothing, 5),
+        (lingering(Lingering::Wait), nothing, 4),
+        (killing_without_kill, nothing, 4),
+        (waiting_in_the_foreground, nothing, 4),
+        (policy("TERM/10s/KILL"), snapshot_and_hook, 5),
+        (in_the_foreground(), hook, 4),
     ] {
         let checked = Checked {
-            run: Run::new(&policy),
+            run: Run::with(&policy, extras),
             requests: 0,
             ladder_began: None,
             finished: false,

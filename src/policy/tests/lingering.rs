@@ -8,8 +8,7 @@ fn lingering(lingering: Lingering) -> Policy {
         Lingering::Report | Lingering::Ignore => Target::Job,
     };
     let ladder = policy("TERM/10s/KILL");
-    let targets = Policy { target, kill_target: target, until: target, ..ladder };
-    Policy { lingering, surveys: lingering != Lingering::Ignore, ..targets }
+    Policy { lingering, target, kill_target: target, until: target, ..ladder }
 }
 
 #[test]
@@ -159,7 +158,10 @@ fn at_the_limit_the_detached_go_with_the_job_or_stay() {
         assert_eq!(run.after(seconds(30)), [sent]);
         assert_eq!(run.leader_dies("TERM"), NOTHING);
         assert_eq!(run.machine.awaited(), Awaited::All(policy.until));
-        let noted = if policy.surveys { &["note left", "finish"][..] } else { &["finish"] };
+        let noted = match policy.lingering {
+            Lingering::Ignore => &["finish"][..],
+            _ => &["note left", "finish"],
+        };
         assert_eq!(run.nobody_is_left(), noted);
         assert_eq!(run.exit_status(), ExitStatus::TIMED_OUT);
     }
@@ -167,7 +169,7 @@ fn at_the_limit_the_detached_go_with_the_job_or_stay() {
 
 #[test]
 fn in_the_foreground_they_are_at_most_waited_for() {
-    let policy = Policy { lingering: Lingering::Wait, surveys: true, ..in_the_foreground() };
+    let policy = Policy { lingering: Lingering::Wait, ..in_the_foreground() };
     for (event, status) in
         [("ALRM", ExitStatus::TIMED_OUT), ("TERM", ExitStatus::Signal(Signal::TERM))]
     {
@@ -182,7 +184,7 @@ fn in_the_foreground_they_are_at_most_waited_for() {
 /// The terminal tells the command's group, but the command is gone: then it is for us.
 #[test]
 fn in_the_foreground_ctrl_c_ends_the_waiting() {
-    let policy = Policy { lingering: Lingering::Wait, surveys: true, ..in_the_foreground() };
+    let policy = Policy { lingering: Lingering::Wait, ..in_the_foreground() };
     let mut run = Run::new(&policy);
     let ctrl_c = Event::Received(Signal::INT, Origin::Kernel);
     assert_eq!(run.event(ctrl_c), NOTHING);

@@ -2,22 +2,22 @@
 
 use super::*;
 
-fn with_hook() -> Policy {
-    Policy { snapshots: true, has_hook: true, ..policy("TERM/10s/KILL") }
-}
+const SNAPSHOT: Extras = Extras { survey: false, snapshot: true, hook: false };
+
+const HOOK_TOO: Extras = Extras { hook: true, ..SNAPSHOT };
 
 #[test]
 fn the_first_signal_of_a_limit_comes_after_a_snapshot() {
-    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, SNAPSHOT);
     assert_eq!(run.after(seconds(30)), ["snapshot", "TERM+CONT"]);
     assert_eq!(run.after(seconds(10)), ["KILL"]);
 }
 
 #[test]
 fn a_signal_to_us_needs_no_snapshot_but_a_limit_that_passes_then_does() {
-    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, SNAPSHOT);
     assert_eq!(run.after(seconds(25)), NOTHING);
     assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
     assert_eq!(run.after(seconds(5)), ["snapshot"]);
@@ -48,8 +48,8 @@ fn a_limit_that_means_kill_waits_for_no_grace() {
 
 #[test]
 fn doing_nothing_is_a_limit_too() {
-    let policy = Policy { idle: Some(seconds(1)), snapshots: true, ..policy("TERM/10s/KILL") };
-    let mut run = Run::new(&policy);
+    let policy = Policy { idle: Some(seconds(1)), ..policy("TERM/10s/KILL") };
+    let mut run = Run::with(&policy, SNAPSHOT);
     assert!(run.machine.may_be_idle());
     assert_eq!(run.event(Event::Idle), ["snapshot", "TERM+CONT"]);
     assert!(!run.machine.may_be_idle());
@@ -73,8 +73,8 @@ fn the_limit_is_none_when_the_job_is_being_ended_for_doing_nothing() {
 
 #[test]
 fn the_hook_runs_before_the_first_signal() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.after(seconds(9)), NOTHING);
     assert_eq!(run.event(Event::HookEnded), ["TERM+CONT"]);
@@ -83,8 +83,8 @@ fn the_hook_runs_before_the_first_signal() {
 
 #[test]
 fn a_hook_that_does_not_end_is_ended() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.after(HOOK), ["kill hook", "TERM+CONT"]);
     assert_eq!(run.event(Event::HookEnded), NOTHING);
@@ -92,8 +92,8 @@ fn a_hook_that_does_not_end_is_ended() {
 
 #[test]
 fn a_request_to_end_does_not_wait_for_the_hook() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.receive("ALRM"), NOTHING);
     assert_eq!(run.receive(USR1), [USR1]);
@@ -103,8 +103,8 @@ fn a_request_to_end_does_not_wait_for_the_hook() {
 
 #[test]
 fn a_command_that_ends_under_its_hook_has_timed_out() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.leader_exits(0), NOTHING);
     assert_eq!(run.machine.awaited(), Awaited::All(Target::Job));
@@ -115,8 +115,8 @@ fn a_command_that_ends_under_its_hook_has_timed_out() {
 
 #[test]
 fn nobody_is_signalled_where_nobody_is_left_when_the_hook_ends() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(30)), ["snapshot", "run hook"]);
     assert_eq!(run.leader_exits(0), NOTHING);
     assert_eq!(run.nobody_is_left(), NOTHING);
@@ -127,8 +127,8 @@ fn nobody_is_signalled_where_nobody_is_left_when_the_hook_ends() {
 
 #[test]
 fn in_the_foreground_the_end_of_the_command_is_the_end_of_the_hook_at_the_latest() {
-    let policy = Policy { has_hook: true, ..in_the_foreground() };
-    let mut run = Run::new(&policy);
+    let policy = in_the_foreground();
+    let mut run = Run::with(&policy, Extras { hook: true, ..Extras::default() });
     assert_eq!(run.after(seconds(30)), ["run hook"]);
     assert_eq!(run.leader_exits(0), NOTHING);
     assert_eq!(run.event(Event::HookEnded), ["finish"]);
@@ -136,8 +136,8 @@ fn in_the_foreground_the_end_of_the_command_is_the_end_of_the_hook_at_the_latest
 
 #[test]
 fn no_hook_holds_up_a_ladder_that_has_begun() {
-    let policy = with_hook();
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, HOOK_TOO);
     assert_eq!(run.after(seconds(25)), NOTHING);
     assert_eq!(run.receive("TERM"), ["TERM+CONT"]);
     assert_eq!(run.after(seconds(5)), ["snapshot"]);
@@ -145,8 +145,8 @@ fn no_hook_holds_up_a_ladder_that_has_begun() {
 
 #[test]
 fn the_time_of_looking_is_nobodys_grace() {
-    let policy = Policy { snapshots: true, ..policy("TERM/10s/KILL") };
-    let mut run = Run::new(&policy);
+    let policy = policy("TERM/10s/KILL");
+    let mut run = Run::with(&policy, SNAPSHOT);
     run.now += seconds(30);
     assert_eq!(show(&run.machine.handle_timeout(run.now)), ["snapshot"]);
     run.now += seconds(1);
