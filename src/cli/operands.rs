@@ -17,45 +17,49 @@ use crate::report::words::{show_command, show_word};
 
 /// Splits the operands into the limit and the command; a `--` may stand between them.
 pub fn split(preset: Preset, mut operands: Vec<OsString>) -> Result<(Duration, Vec<OsString>)> {
+    let limit = limit(preset, &operands)?;
+    let mut command = operands.split_off(1);
+    match command.first() {
+        Some(dashes) if dashes == "--" => drop(command.remove(0)),
+        Some(word) => expect_command(&operands[0], word)?,
+        None => {}
+    }
+    if command.is_empty() {
+        let (program, typed) = (preset.program(), show_command(&operands));
+        let shown = show_word(&operands[0]);
+        bail!("missing command after the duration {shown}, such as {program} {typed} git fetch");
+    }
+    Ok((limit, command))
+}
+
+/// The limit, which comes first.
+fn limit(preset: Preset, operands: &[OsString]) -> Result<Duration> {
     let program = preset.program();
     let Some(first) = operands.first() else {
         bail!("missing operand: expected DURATION COMMAND, such as {program} 30s git fetch");
     };
-    let limit = match read("duration", first, "DURATION", duration::parse) {
-        Ok(limit) => limit,
-        Err(_) if is_program(first) => {
-            let command = show_command(&operands);
-            let shown = show_word(first);
-            bail!("missing duration before the command {shown}, such as {program} 30s {command}");
-        }
-        Err(error) => return Err(error),
-    };
-    let mut command = operands.split_off(1);
-    let shown = || show_word(&operands[0]);
-    match command.first() {
-        Some(dashes) if dashes == "--" => {
-            command.remove(0);
-        }
-        Some(option) if option.as_bytes().starts_with(b"-") => {
-            let (option, shown) = (show_word(option), shown());
-            bail!(
-                "unexpected {option} after the duration {shown}: options go before it, and a \
-                 command of this name goes after --"
-            );
-        }
-        Some(unit) => {
-            if let Some(meant) = with_unit(&operands[0], unit).filter(|_| !is_program(unit)) {
-                let shown = shown();
-                bail!("the duration {shown} is followed by a unit: write it as one word, {meant}");
-            }
-        }
-        None => {}
+    let limit = read("duration", first, "DURATION", duration::parse);
+    if limit.is_err() && is_program(first) {
+        let (shown, command) = (show_word(first), show_command(operands));
+        bail!("missing duration before the command {shown}, such as {program} 30s {command}");
     }
-    if command.is_empty() {
-        let (typed, shown) = (show_command(&operands), shown());
-        bail!("missing command after the duration {shown}, such as {program} {typed} git fetch");
+    limit
+}
+
+/// Refuses what is meant otherwise than as the command after this duration.
+fn expect_command(duration: &OsStr, word: &OsStr) -> Result<()> {
+    if word.as_bytes().starts_with(b"-") {
+        let (option, shown) = (show_word(word), show_word(duration));
+        bail!(
+            "unexpected {option} after the duration {shown}: options go before it, and a \
+             command of this name goes after --"
+        );
     }
-    Ok((limit, command))
+    if let Some(meant) = with_unit(duration, word).filter(|_| !is_program(word)) {
+        let shown = show_word(duration);
+        bail!("the duration {shown} is followed by a unit: write it as one word, {meant}");
+    }
+    Ok(())
 }
 
 /// `5s` for `5` and `s`; `None` where they do not make a duration together.
