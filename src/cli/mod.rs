@@ -5,15 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::plan::Plan;
-use crate::report::words::show_word;
 
 mod args;
 mod operands;
 mod plan;
+mod refusal;
 mod value;
 
 use args::Args;
@@ -95,64 +94,8 @@ fn by_clap(preset: Preset, arguments: Vec<OsString>) -> Result<Args> {
     let parsed = Args::command()
         .try_get_matches_from(arguments)
         .and_then(|matches| Args::from_arg_matches(&matches));
-    parsed.map_err(|error| anyhow!("{}; try '{program} --help'", describe(&error)))
+    parsed.map_err(|error| anyhow!("{}; try '{program} --help'", refusal::describe(&error)))
 }
-
-/// clap's error in one line, without its colours and its usage.
-fn describe(error: &clap::Error) -> String {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let typed = context(ContextKind::InvalidArg).unwrap_or_default();
-    // An option that is known comes as it is in the help, such as `--signal <SIGNAL>`.
-    let (name, takes) = typed.split_once(' ').unwrap_or((&typed, ""));
-    let takes = takes.trim_matches(['<', '>']);
-    let option = show_word(OsStr::new(name));
-    match error.kind() {
-        ErrorKind::UnknownArgument => {
-            let option = show_word(OsStr::new(&typed));
-            let meant = beginning_with(&typed);
-            match context(ContextKind::SuggestedArg) {
-                _ if meant.len() > 1 => {
-                    format!("ambiguous option {option}: {}", meant.join(" or "))
-                }
-                Some(suggested) => format!("unknown option {option}, did you mean {suggested}?"),
-                None => format!("unknown option {option}"),
-            }
-        }
-        ErrorKind::InvalidValue => {
-            format!("option {option} needs a value, as in {name}={takes}")
-        }
-        ErrorKind::ArgumentConflict => {
-            let other = context(ContextKind::PriorArg).unwrap_or_default();
-            let other = other.split(' ').next().unwrap_or_default();
-            format!("option {option} excludes {other}: write both into the ladder, as in {LADDER}")
-        }
-        ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => {
-            format!("option {option} takes no value")
-        }
-        _ => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            first.trim_start_matches("error: ").to_owned()
-        }
-    }
-}
-
-/// The long options that begin so.
-fn beginning_with(typed: &str) -> Vec<String> {
-    let Some(beginning) = typed.strip_prefix("--").filter(|rest| !rest.is_empty()) else {
-        return vec![];
-    };
-    let command = Args::command();
-    let names = command.get_arguments().filter_map(clap::Arg::get_long);
-    names.filter(|name| name.starts_with(beginning)).map(|name| format!("--{name}")).collect()
-}
-
-/// What the only options that exclude others have in common.
-const LADDER: &str = "--escalate=QUIT/2s/TERM/10s/KILL";
 
 #[cfg(test)]
 mod tests {
