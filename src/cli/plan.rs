@@ -17,38 +17,43 @@ use crate::report::text::Wording;
 use crate::signal::Signal;
 
 /// Reads what was typed; the error names the option and the value, and says what would be right.
-pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
-    let (limit, command) = operands::split(preset, typed.operands)?;
-    let is_timeout = preset == Preset::Timeout;
-    let lingering_status = typed.lingering_status.as_deref().map(status).transpose()?;
-    let report = typed.report.map(report).transpose()?;
-    let hook = typed.on_timeout.map(hook).transpose()?;
-    let default = if is_timeout { Lingering::Ignore } else { Lingering::Report };
-    let policy = typed.lingering.as_deref().map(lingering).transpose()?;
-    let asked = policy.unwrap_or(default);
-    let lingering = match asked {
-        // Nobody but the command is signalled; those that it leaves are at most reported.
-        Lingering::Kill if typed.foreground => Lingering::Report,
-        // Nothing is said, and still they have to be looked for.
-        Lingering::Ignore if lingering_status.is_some() => Lingering::Report,
-        lingering => lingering,
-    };
+pub(super) fn plan(preset: Preset, mut typed: Args) -> Result<Plan> {
+    let (limit, command) = operands::split(preset, std::mem::take(&mut typed.operands))?;
+    let status = typed.lingering_status.as_deref().map(status).transpose()?;
+    let report = typed.report.take().map(report).transpose()?;
+    let hook = typed.on_timeout.take().map(hook).transpose()?;
+    let asked = typed.lingering.as_deref().map(lingering).transpose()?;
+    let asked = asked.unwrap_or(default_lingering(preset));
+    Ok(Plan {
+        command,
+        policy: policy(preset, &typed, limit, asked, status)?,
+        hook,
+        die_with_parent: typed.die_with_parent,
+        allow: allow(&typed.allow)?,
+        names_lingering: asked != Lingering::Ignore,
+        report,
+        verbosity: verbosity(preset, &typed),
+        color: typed.color.as_deref().map_or(Ok(Color::Auto), color)?,
+        shows_progress: typed.progress,
+        wording: wording(preset),
+    })
+}
+
+/// When and how to end the command, and those that it leaves.
+fn policy(
+    preset: Preset,
+    typed: &Args,
+    limit: Duration,
+    asked: Lingering,
+    lingering_status: Option<u8>,
+) -> Result<Policy> {
+    let lingering = as_far_as_possible(asked, typed);
     let takes_all = matches!(lingering, Lingering::Kill | Lingering::Wait);
-    // timeout(1) has no grace; but who asks it to take all means all.
-    let grace = if is_timeout && !takes_all { Duration::ZERO } else { DEFAULT_GRACE };
-    let (escalate, signal) = (typed.escalate.as_deref(), typed.signal.as_deref());
-    let ladder = ladder(escalate, signal, typed.kill_after.as_deref(), grace)?;
+    let ladder = ladder(typed, default_grace(preset, takes_all))?;
     let reach = Reach::new(preset, typed.foreground, takes_all, &ladder);
-    let verbosity = match (typed.verbose, typed.quiet) {
-        (true, _) => Verbosity::Verbose,
-        (_, true) => Verbosity::Quiet,
-        // Who asks for a policy wants to hear of it.
-        _ if is_timeout && policy.is_none() => Verbosity::Quiet,
-        _ => Verbosity::Normal,
-    };
-    let policy = Policy {
-        limit: (!limit.is_zero()).then_some(limit),
-        idle: typed.idle.as_deref().map(idle).transpose()?.filter(|limit| !limit.is_zero()),
+    Ok(Policy {
+        limit: unless_zero(limit),
+        idle: typed.idle.as_deref().map(idle).transpose()?.and_then(unless_zero),
         ladder,
         target: reach.target,
         kill_target: reach.kill_target,
@@ -56,21 +61,56 @@ pub(super) fn plan(preset: Preset, typed: Args) -> Result<Plan> {
         lingering,
         preserve_status: typed.preserve_status,
         lingering_status,
-        kill_shows: is_timeout,
-    };
-    Ok(Plan {
-        command,
-        policy,
-        hook,
-        die_with_parent: typed.die_with_parent,
-        allow: allow(&typed.allow)?,
-        names_lingering: asked != Lingering::Ignore,
-        report,
-        verbosity,
-        color: typed.color.as_deref().map_or(Ok(Color::Auto), color)?,
-        shows_progress: typed.progress,
-        wording: if is_timeout { Wording::Timeout } else { Wording::Own },
+        kill_shows: preset == Preset::Timeout,
     })
+}
+
+/// What can be done of what was asked for those that linger, beside the other options.
+fn as_far_as_possible(asked: Lingering, typed: &Args) -> Lingering {
+    match asked {
+        // Nobody but the command is signalled; those that it leaves are at most reported.
+        Lingering::Kill if typed.foreground => Lingering::Report,
+        // Nothing is said, and still they have to be looked for.
+        Lingering::Ignore if typed.lingering_status.is_some() => Lingering::Report,
+        lingering => lingering,
+    }
+}
+
+fn default_lingering(preset: Preset) -> Lingering {
+    match preset {
+        Preset::GrpkillTimeout => Lingering::Report,
+        Preset::Timeout => Lingering::Ignore,
+    }
+}
+
+fn default_grace(preset: Preset, takes_all: bool) -> Duration {
+    match preset {
+        // timeout(1) has no grace; but who asks it to take all means all.
+        Preset::Timeout if !takes_all => Duration::ZERO,
+        _ => DEFAULT_GRACE,
+    }
+}
+
+fn verbosity(preset: Preset, typed: &Args) -> Verbosity {
+    match (typed.verbose, typed.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (_, true) => Verbosity::Quiet,
+        // Who asks for a policy wants to hear of it.
+        _ if preset == Preset::Timeout && typed.lingering.is_none() => Verbosity::Quiet,
+        _ => Verbosity::Normal,
+    }
+}
+
+fn wording(preset: Preset) -> Wording {
+    match preset {
+        Preset::GrpkillTimeout => Wording::Own,
+        Preset::Timeout => Wording::Timeout,
+    }
+}
+
+/// A limit of zero is none.
+fn unless_zero(limit: Duration) -> Option<Duration> {
+    (!limit.is_zero()).then_some(limit)
 }
 
 /// Whom the signals of a ladder reach, and whose end is waited for.
@@ -98,17 +138,12 @@ impl Reach {
 }
 
 /// The ladder that is typed whole, or that of a signal and a grace.
-fn ladder(
-    escalate: Option<&OsStr>,
-    first: Option<&OsStr>,
-    kill_after: Option<&OsStr>,
-    default_grace: Duration,
-) -> Result<Ladder> {
-    if let Some(ladder) = escalate {
+fn ladder(typed: &Args, default_grace: Duration) -> Result<Ladder> {
+    if let Some(ladder) = &typed.escalate {
         return read("ladder", ladder, "--escalate", Ladder::parse);
     }
-    let first = first.map(signal).transpose()?;
-    let grace = kill_after.map(grace).transpose()?;
+    let first = typed.signal.as_deref().map(signal).transpose()?;
+    let grace = typed.kill_after.as_deref().map(grace).transpose()?;
     Ok(Ladder::new(first.unwrap_or(Signal::TERM), grace.unwrap_or(default_grace)))
 }
 
