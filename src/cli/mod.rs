@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::plan::Plan;
 
 mod args;
+mod meaning;
 mod operands;
-mod plan;
 mod refusal;
 mod value;
 
@@ -66,7 +66,7 @@ pub fn parse(preset: Preset, arguments: Vec<OsString>) -> Result<Request> {
         Args { short_help: true, .. } => Request::Print(help(program, include_str!("short.txt"))),
         Args { help: true, .. } => Request::Print(help(program, include_str!("full.txt"))),
         Args { version: true, .. } => Request::Print(format!("{program} {VERSION}\n")),
-        typed => Request::Run(Box::new(plan::plan(preset, typed)?)),
+        typed => Request::Run(Box::new(meaning::plan(preset, typed)?)),
     })
 }
 
