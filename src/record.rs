@@ -61,22 +61,22 @@ pub struct Process {
     /// The time since its start, to a clock tick; `None` where `/proc` hides it.
     pub age: Option<Duration>,
     /// Whether it has gone away from the command.
-    pub place: Place,
+    pub membership: Membership,
     /// Whether it is another user's.
     pub is_foreign: bool,
     /// What it is doing.
     pub detail: Detail,
 }
 
-/// Where a process is, as seen from the command.
+/// What a process still shares with the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Membership {
     /// In the command's process group.
     Group,
     /// In another group of our session, and so still of the job.
     Job,
-    /// In a session of its own, or another's: detached.
-    Session,
+    /// In a session of its own, or another's.
+    Detached,
 }
 
 /// What processes have used that were reaped, with those that they have reaped.

@@ -15,7 +15,7 @@ use crate::procfs::detail::{Detail, Observer};
 use crate::procfs::stat::{Identity, Stat, UNKNOWN_STATE};
 use crate::procfs::tree::Seen;
 use crate::procfs::{Pid, Proc};
-use crate::record::{Place, Process};
+use crate::record::{Membership, Process};
 use crate::survey::{self, Patience, Reading};
 use crate::sys::{helper, process, wait};
 
@@ -235,7 +235,7 @@ impl Census {
         let mut members: Vec<&Stat> = alive.collect();
         match target {
             Target::Leader => members.retain(|stat| stat.pid == self.leader),
-            Target::Group => members.retain(|stat| self.place(stat) == Place::Group),
+            Target::Group => members.retain(|stat| self.membership(stat) == Membership::Group),
             Target::Job => members.retain(|stat| self.is_of_job(stat)),
             Target::Tree => return self.without_allowed(members, |stat| self.is_of_job(stat)),
             Target::Lingering => return self.without_allowed(members, |_| false),
@@ -279,17 +279,17 @@ impl Census {
 
     /// Whether this one is of the job, which a limit always ends.
     pub fn is_of_job(&self, stat: &Stat) -> bool {
-        self.place(stat) != Place::Session || stat.pid == self.leader
+        self.membership(stat) != Membership::Detached || stat.pid == self.leader
     }
 
-    /// Where a descendant has gone.
-    fn place(&self, stat: &Stat) -> Place {
+    /// What a descendant still shares with the command.
+    fn membership(&self, stat: &Stat) -> Membership {
         if stat.pgid == self.group {
-            Place::Group
+            Membership::Group
         } else if stat.session == self.own_session {
-            Place::Job
+            Membership::Job
         } else {
-            Place::Session
+            Membership::Detached
         }
     }
 
@@ -319,7 +319,7 @@ impl Census {
             let detail = Detail { holds, sockets, ..command };
             Process {
                 age: (stat.start > 0).then(|| now.saturating_sub(process::since_boot(stat.start))),
-                place: self.place(stat),
+                membership: self.membership(stat),
                 is_foreign: detail.uid.is_some_and(|uid| uid != own_user),
                 detail,
                 stat: Stat { state: proc.living_state(stat), ..(*stat).clone() },

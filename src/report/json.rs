@@ -15,7 +15,7 @@ use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
 use crate::procfs::sockets::Sockets;
 use crate::procfs::stat::UNKNOWN_STATE;
-use crate::record::{Place, Process, Received, Recipient, Record, Sent, Usage};
+use crate::record::{Membership, Process, Received, Recipient, Record, Sent, Usage};
 use crate::redact::redact;
 use crate::status::{ExitStatus, WaitStatus};
 
@@ -252,7 +252,7 @@ fn lingering(record: &Record) -> Option<Vec<ProcessReport<'_>>> {
 }
 
 fn process_report(process: &Process) -> ProcessReport<'_> {
-    let Process { stat, age, place, detail, .. } = process;
+    let Process { stat, age, membership, detail, .. } = process;
     let is_known = stat.state != UNKNOWN_STATE;
     ProcessReport {
         pid: stat.pid,
@@ -266,7 +266,7 @@ fn process_report(process: &Process) -> ProcessReport<'_> {
         command: detail.command.as_deref(),
         threads: is_known.then_some(stat.threads),
         wait: detail.waits_in.as_deref(),
-        in_group: *place == Place::Group,
+        in_group: *membership == Membership::Group,
         holds: detail.holds.as_ref().map(|holds| holds.iter().map(|held| held.name()).collect()),
         sockets: detail.sockets.as_deref(),
     }

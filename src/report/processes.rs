@@ -11,7 +11,7 @@ use crate::duration::show_age;
 use crate::procfs::Pid;
 use crate::procfs::detail::Output;
 use crate::procfs::sockets::Sockets;
-use crate::record::{Place, Process};
+use crate::record::{Membership, Process};
 
 /// How many processes a list shows.
 pub const MOST_SHOWN: usize = 20;
@@ -163,17 +163,17 @@ pub fn command_words(process: &Process) -> Vec<String> {
 
 /// What there is to remark on a process.
 pub fn notes(process: &Process, view: View) -> Vec<Note> {
-    let Process { stat, place, detail, is_foreign, .. } = process;
+    let Process { stat, membership, detail, is_foreign, .. } = process;
     let mut notes = vec![];
     if view == View::Running {
         notes.extend(detail.waits_in.as_deref().map(|waits_in| Note::strong(show_wait(waits_in))));
         notes.extend(sockets(detail.sockets.as_deref().unwrap_or_default()));
     }
-    match (view, place) {
-        (View::Running, Place::Group) => {}
-        (View::Lingering, Place::Group) => notes.push(Note::faint("in the group".to_owned())),
-        (_, Place::Job) => notes.push(Note::faint(format!("group {}", stat.pgid))),
-        (_, Place::Session) => notes.push(Note::faint(format!("session {}", stat.session))),
+    match (view, membership) {
+        (View::Running, Membership::Group) => {}
+        (View::Lingering, Membership::Group) => notes.push(Note::faint("in the group".to_owned())),
+        (_, Membership::Job) => notes.push(Note::faint(format!("group {}", stat.pgid))),
+        (_, Membership::Detached) => notes.push(Note::faint(format!("session {}", stat.session))),
     }
     if let Some(uid) = detail.uid.filter(|_| *is_foreign) {
         notes.push(Note::faint(format!("user {uid}")));
@@ -183,7 +183,7 @@ pub fn notes(process: &Process, view: View) -> Vec<Note> {
     }
     // Of what is in the group it is no surprise, and will be over.
     let holds = detail.holds.as_deref().unwrap_or_default();
-    if !holds.is_empty() && (view, *place) != (View::Running, Place::Group) {
+    if !holds.is_empty() && (view, *membership) != (View::Running, Membership::Group) {
         let names: Vec<&str> = holds.iter().copied().map(Output::name).collect();
         notes.push(Note::strong(format!("holds {}", names.join(" and "))));
     }
@@ -266,7 +266,7 @@ mod tests {
                 start: 0,
             },
             age: Some(Duration::from_millis(300)),
-            place: Place::Session,
+            membership: Membership::Detached,
             is_foreign: false,
             detail: Detail { command: Some(words), ..Detail::default() },
         }

@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::progress::Progress;
-use crate::record::{HookRecord, Place, Process, Received, Record, Sent, Snapshot};
+use crate::record::{HookRecord, Membership, Process, Received, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
@@ -326,7 +326,7 @@ impl<'a> Supervisor<'a> {
         let (pid, group) = (self.job.leader_pid(), self.job.group());
         let to_be_ended = |process: &Process| match policy.kill_target {
             Target::Leader => process.stat.pid == pid,
-            Target::Job | Target::Group => process.place != Place::Session,
+            Target::Job | Target::Group => process.membership != Membership::Detached,
             Target::Tree | Target::Lingering => true,
         };
         let (survivors, left): (Vec<_>, Vec<_>) =
