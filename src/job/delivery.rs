@@ -22,7 +22,7 @@ use crate::sys::{
 /// A step of the ladder that has been taken. Those that it was for and that could not be seen just
 /// then, since their parents were dying, get its signals when they are found.
 #[derive(Debug)]
-pub struct Step {
+pub struct TakenStep {
     signals: Vec<Signal>,
     /// When it had been taken, on the clock of process start times.
     at: Duration,
@@ -30,7 +30,7 @@ pub struct Step {
     reached: HashSet<Identity>,
 }
 
-impl Step {
+impl TakenStep {
     /// Whether it is the last one.
     pub fn kills(&self) -> bool {
         self.signals.contains(&Signal::KILL)
@@ -47,7 +47,7 @@ impl Job {
         if is_step {
             let misses = !matches!(target, Target::Leader | Target::Group);
             let (signals, at) = (signals.clone(), Duration::ZERO);
-            self.step = misses.then(|| Step { signals, at, reached: HashSet::new() });
+            self.step = misses.then(|| TakenStep { signals, at, reached: HashSet::new() });
         }
         match target {
             Target::Leader => self.signal_leader(&signals),

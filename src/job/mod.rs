@@ -30,7 +30,7 @@ mod terminal;
 
 pub use census::note_strangers;
 use census::{Census, Selection, TO_TELL};
-use delivery::Step;
+use delivery::TakenStep;
 use strangers::Strangers;
 
 /// How often we look at a job that is being ended without being woken: a process can leave the job
@@ -83,7 +83,7 @@ pub struct Job {
     reaped_before: u64,
     sent: Vec<Sent>,
     denied: HashSet<Pid>,
-    step: Option<Step>,
+    step: Option<TakenStep>,
 }
 
 /// What is waited for when the group has been killed.
