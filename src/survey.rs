@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 use crate::procfs::Proc;
 use crate::sys::helper::{self, Helper, Streams};
 
+/// A helper that is found to hang at the same process twice, with so much time between, hangs there.
+const BLINK: Duration = Duration::from_millis(15);
+
 /// How long to look. What takes longer is not known then, and who decides by it has to say what
 /// that means.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +62,21 @@ pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
         let rest = &items[found.len()..];
         let work = |output| write_each(rest, &look, output);
         let Ok(helper) = Helper::start(Streams::LetGo, work) else { break };
-        let mut records = Records { helper: &helper, bytes: Vec::new(), searched: 0 };
-        let mut next = || loop {
-            match records.next(until.min(Instant::now() + patience.each)) {
-                // It only waits for a processor, like everybody.
-                Err(Missing::Late) if Instant::now() < until && !hangs(proc, &helper) => {}
-                result => return result,
+        let mut records = Records::new(&helper);
+        let mut next = || {
+            let (mut time, mut hung) = (patience.each, false);
+            loop {
+                match records.next(until.min(Instant::now() + time)) {
+                    Err(Missing::Late) if Instant::now() < until => {
+                        // One that hangs does so twice; else it only waits for a processor.
+                        let hangs = hangs(proc, &helper);
+                        if hangs && hung {
+                            return Err(Missing::Late);
+                        }
+                        (time, hung) = (BLINK, hangs);
+                    }
+                    result => return result,
+                }
             }
         };
         let mut missing = Ok(());
@@ -82,9 +94,47 @@ pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
     found
 }
 
+/// What a helper comes back with that has asked `/proc`. A process at which one hangs is avoided from
+/// then on, and another one is sent. `None` where nobody comes back until then.
+pub fn ask<T: Serialize + DeserializeOwned>(
+    proc: &Proc,
+    until: Instant,
+    ask: impl Fn(&Proc) -> T,
+) -> Option<T> {
+    while helper::reap_undead() {
+        let work = |output| write_each(&[()], |()| ask(proc), output);
+        let Ok(helper) = Helper::start(Streams::LetGo, work) else {
+            // For want of processes we ask ourselves, and only what always answers.
+            return Some(ask(&proc.avoiding_all()));
+        };
+        let mut records = Records::new(&helper);
+        let mut hung_at = None;
+        loop {
+            match records.next(until.min(Instant::now() + BLINK)) {
+                Ok(answer) => return Some(answer),
+                Err(Missing::Ended) => return None,
+                Err(Missing::Late) => {}
+            }
+            let hangs_at = hangs(proc, &helper).then(|| proc.marked());
+            if hangs_at.is_some() && hangs_at == hung_at {
+                break;
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            hung_at = hangs_at;
+        }
+        drop(helper);
+        if !proc.avoid_marked() {
+            return None;
+        }
+    }
+    None
+}
+
 /// Whether a helper that is late would not go on if it could: it waits in the kernel, and not for us.
 fn hangs(proc: &Proc, helper: &Helper) -> bool {
-    proc.stat(helper.pid()).is_some_and(|stat| stat.state == 'D')
+    proc.stat_by_status(helper.pid()).is_some_and(|stat| stat.state == 'D')
 }
 
 /// Writes a record for each item, as soon as it is known. A record ends with a zero, which it does not
@@ -115,7 +165,11 @@ struct Records<'a> {
     searched: usize,
 }
 
-impl Records<'_> {
+impl<'a> Records<'a> {
+    fn new(helper: &'a Helper) -> Self {
+        Self { helper, bytes: Vec::new(), searched: 0 }
+    }
+
     /// The next record, where it comes until then.
     fn next<T: DeserializeOwned>(&mut self, until: Instant) -> Result<T, Missing> {
         loop {

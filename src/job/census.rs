@@ -1,6 +1,6 @@
 //! Who descends from us: who of them is of the job, who is allowed to linger, and what they are.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -26,15 +26,15 @@ pub const TO_TELL: Patience =
 /// Of how many processes that could not be read in time we read what answers at once.
 const QUICK_LOOKS: usize = 100;
 
-/// How long a helper may be late with what it has seen before it counts as hanging.
-const LATE: Duration = Duration::from_millis(50);
+/// How long a look may take that is to show all: two hundred thousand processes need it.
+const AT_MOST: Duration = Duration::from_secs(5);
 
-/// How long nobody is sent when one has hung: each costs us the time that it may take.
-const REST: Duration = Duration::from_secs(5);
+/// How long a helper may be late with what it has seen.
+const LATE: Duration = Duration::from_millis(50);
 
 /// The system's `/proc`, unless it numbers processes as another pid namespace does.
 fn trusted_proc() -> Option<Proc> {
-    let proc = Proc::new("/proc");
+    let proc = Proc::new("/proc", helper::mark());
     proc.speaks_our_numbers(process::own_pid()).then_some(proc)
 }
 
@@ -48,9 +48,6 @@ pub fn note_strangers() -> Strangers {
 pub struct Census {
     /// Opened when it is needed first, and `None` where there is none that can be trusted.
     proc: OnceCell<Option<Proc>>,
-    /// Who asked it last has hung: until then it is not asked by a helper, and before one has come
-    /// back not by us.
-    hangs_until: Cell<Option<Instant>>,
     strangers: Strangers,
     /// The hook while it runs, which is our child and yet not of the job.
     hook: Option<Pid>,
@@ -88,7 +85,6 @@ impl Census {
     pub fn new(leader: Pid, group: Pid, strangers: Strangers, allow: Allow) -> Self {
         Self {
             proc: OnceCell::new(),
-            hangs_until: Cell::new(None),
             strangers,
             hook: None,
             leader,
@@ -113,14 +109,14 @@ impl Census {
         self.hook == Some(pid)
     }
 
-    /// `/proc`, where it can be read and believed, and where nobody has hung that asked it last.
+    /// `/proc`, where it can be read and believed.
     pub fn proc(&self) -> Option<&Proc> {
-        self.any_proc().filter(|_| self.hangs_until.get().is_none())
+        self.proc.get_or_init(trusted_proc).as_ref()
     }
 
-    /// The same, for those that may hang.
-    fn any_proc(&self) -> Option<&Proc> {
-        self.proc.get_or_init(trusted_proc).as_ref()
+    /// Whether it was asked and can be neither read nor believed.
+    pub fn is_blind(&self) -> bool {
+        matches!(self.proc.get(), Some(None))
     }
 
     /// Whether every child of ours is one that has to go, so that nobody needs to be looked at:
@@ -146,66 +142,60 @@ impl Census {
         matches!(self.strangers, Strangers::None) && !has_helpers
     }
 
-    /// What descends from us and from no stranger, dead or alive. `None` where it cannot be seen.
-    pub fn descendants(&self) -> Option<Seen> {
-        let proc = self.proc()?;
-        let is_ours = |child: &Stat| self.is_ours(child);
-        let mut seen = proc.descendants(process::own_pid(), is_ours, || true)?;
-        let met: HashSet<Pid> = seen.stats.iter().map(|stat| stat.pid).collect();
-        let children = proc.children(process::own_pid()).unwrap_or_default();
-        let unseen = children.into_iter().filter(|pid| !met.contains(pid));
-        let hidden = unseen.filter_map(|pid| self.hidden_child(pid));
-        seen.stats.extend(hidden.filter(is_ours));
-        Some(seen)
-    }
-
-    /// What descends from us, looked at by a helper: on some kernels a process that is stuck in exec
-    /// makes who asks for its state hang.
-    pub fn look_from_afar<T: Serialize + DeserializeOwned>(
+    /// What descends from us and from no stranger, dead or alive, and what a helper that has looked
+    /// tells of it. `None` where it cannot be seen.
+    pub fn look<T: Serialize + DeserializeOwned>(
         &self,
         until: Instant,
-        tell: impl Fn(&Proc, Seen) -> T,
-    ) -> Option<T> {
+        tell: impl Fn(&Proc, &[Stat]) -> T,
+    ) -> Option<(Seen, T)> {
         let own_pid = process::own_pid();
-        self.ask_from_afar(until, |proc| {
+        let (mut seen, unseen, told) = self.ask(until, |proc| {
             let helper = process::own_pid();
-            let is_ours = |child: &Stat| child.pid != helper && self.is_ours(child);
+            let is_ours = |child: &Stat| child.pid != helper && self.is_ours(child.pid, child.pgid);
             let seen = proc.descendants(own_pid, is_ours, || Instant::now() < until)?;
-            Some(tell(proc, seen))
-        })?
+            let met: HashSet<Pid> = seen.stats.iter().map(|stat| stat.pid).collect();
+            let mut unseen = proc.children(own_pid).unwrap_or_default();
+            unseen.retain(|pid| !met.contains(pid) && !matches!(proc.try_stat(*pid), Ok(Some(_))));
+            let told = tell(proc, &seen.stats);
+            Some((seen, unseen, told))
+        })??;
+        seen.stats.extend(unseen.into_iter().filter_map(|pid| self.hidden_child(pid)));
+        Some((seen, told))
     }
 
-    /// Anything that is asked of `/proc`, by a helper too. Where that hangs, the next one is not sent
-    /// at once.
-    pub fn ask_from_afar<T: Serialize + DeserializeOwned>(
+    /// The same, for who wants to know no more, and no less.
+    pub fn descendants(&self) -> Option<Seen> {
+        self.look(Instant::now() + AT_MOST, |_, _| ()).map(|(seen, ())| seen)
+    }
+
+    /// Anything that is asked of `/proc`, by a helper: a process that is stuck makes who asks hang.
+    pub fn ask<T: Serialize + DeserializeOwned>(
         &self,
         until: Instant,
         ask: impl Fn(&Proc) -> T,
     ) -> Option<T> {
-        let now = Instant::now();
-        let proc = self.any_proc()?;
-        if self.hangs_until.get().is_some_and(|until| until > now) {
-            return None;
-        }
-        let left = until.saturating_duration_since(now) + LATE;
-        let patience = Patience { each: left, all: left };
-        match survey::read(proc, &[()], patience, |()| ask(proc)).pop()? {
-            Reading::Done(told) => {
-                self.hangs_until.set(None);
-                Some(told)
-            }
-            Reading::TooLong => {
-                self.hangs_until.set(Some(Instant::now() + REST));
-                None
-            }
-            Reading::NotTried => None,
-        }
+        survey::ask(self.proc()?, until + LATE, ask)
+    }
+
+    /// Which of these are still the processes that were seen, as far as it can be told: one answer for
+    /// each, or none at all.
+    pub fn are_there(&self, seen: &[&Stat]) -> Vec<Option<bool>> {
+        let is_there = |proc: &Proc, before: &Stat| match proc.try_stat(before.pid) {
+            Ok(now) => Some(now.is_some_and(|now| now.is_same_as(before) && now.is_alive())),
+            Err(_) => None,
+        };
+        let are_there = |proc: &Proc| -> Vec<Option<bool>> {
+            seen.iter().map(|before| is_there(proc, before)).collect()
+        };
+        self.ask(Instant::now() + AT_MOST, are_there).unwrap_or_default()
     }
 
     /// A child of ours that `/proc` does not show, as with its option `hidepid` those of another
     /// user: what the system calls tell of it. Nobody else reaps our children, so it has not gone.
     fn hidden_child(&self, pid: Pid) -> Option<Stat> {
-        if matches!(self.proc()?.try_stat(pid), Ok(Some(_))) || wait::peek(pid) != Ok(None) {
+        let group = process::group_of(pid).ok()?;
+        if wait::peek(pid) != Ok(None) || !self.is_ours(pid, group) {
             return None;
         }
         Some(Stat {
@@ -213,7 +203,7 @@ impl Census {
             name: "?".to_owned(),
             state: UNKNOWN_STATE,
             ppid: process::own_pid(),
-            pgid: process::group_of(pid).ok()?,
+            pgid: group,
             session: process::session_of(pid).ok()?,
             threads: 0,
             child_faults: 0,
@@ -222,11 +212,11 @@ impl Census {
         })
     }
 
-    /// Whether a child of ours is of the command.
-    pub fn is_ours(&self, child: &Stat) -> bool {
-        let is_of_hook = self.is_hook(child.pid) || self.is_hook(child.pgid);
-        let is_helper = || helper::undead().contains(&child.pid);
-        child.pid == self.leader || !(is_of_hook || is_helper() || self.strangers.include(child))
+    /// Whether a child of ours, in this process group, is of the command.
+    pub fn is_ours(&self, child: Pid, group: Pid) -> bool {
+        let is_of_hook = self.is_hook(child) || self.is_hook(group);
+        let is_helper = || helper::undead().contains(&child);
+        child == self.leader || !(is_of_hook || is_helper() || self.strangers.include(child, group))
     }
 
     /// Those of the descendants, given parents before children, that are alive and of the target.
@@ -282,11 +272,27 @@ impl Census {
         self.membership(stat) != Membership::Detached || stat.pid == self.leader
     }
 
+    /// Whether one in this process group and session certainly is of the target, whoever it is.
+    pub fn includes(&self, target: Target, group: Pid, session: Pid) -> bool {
+        let membership = self.membership_in(group, session);
+        match target {
+            Target::Leader => false,
+            Target::Group => membership == Membership::Group,
+            Target::Job => membership != Membership::Detached,
+            Target::Tree => membership != Membership::Detached || self.allows_nobody(),
+            Target::Lingering => self.allows_nobody(),
+        }
+    }
+
     /// What a descendant still shares with the command.
     fn membership(&self, stat: &Stat) -> Membership {
-        if stat.pgid == self.group {
+        self.membership_in(stat.pgid, stat.session)
+    }
+
+    fn membership_in(&self, group: Pid, session: Pid) -> Membership {
+        if group == self.group {
             Membership::Group
-        } else if stat.session == self.own_session {
+        } else if session == self.own_session {
             Membership::Job
         } else {
             Membership::Detached
@@ -297,24 +303,23 @@ impl Census {
     /// read with so much patience; and whether that is all.
     pub fn describe(&self, stats: &[&Stat], patience: Patience) -> (Vec<Process>, bool) {
         let Some(proc) = self.proc() else { return (vec![], false) };
+        let until = Instant::now() + patience.all;
         let observer = Observer::new(proc);
         let commands = stats.iter().map(|stat| Part::Command(stat));
         let files = stats.iter().map(|stat| Part::Files(stat));
         let parts: Vec<Part<'_>> = commands.chain(files).collect();
-        let mut read = survey::read(proc, &parts, patience, |part| match part {
+        let mut commands = survey::read(proc, &parts, patience, |part| match part {
             Part::Command(stat) => observer.command(stat),
             Part::Files(stat) => observer.files(stat),
         });
-        let is_complete = read.iter().all(|reading| matches!(reading, Reading::Done(_)));
-        let files = read.split_off(stats.len());
+        let is_known = |stat: &&Stat| stat.state != UNKNOWN_STATE;
+        let is_complete = commands.iter().all(|reading| matches!(reading, Reading::Done(_)))
+            && stats.iter().all(is_known);
+        let files = commands.split_off(stats.len());
+        let commands = commands.into_iter().map(Reading::done).collect();
+        let found = self.look_quickly(until, stats, commands);
         let (now, own_user) = (process::time_since_boot(), process::own_user());
-        let mut quick_looks = 0..QUICK_LOOKS;
-        let mut quick_look = |stat: &Stat| match quick_looks.next() {
-            Some(_) => proc.detail_without_waiting(stat),
-            None => Detail::default(),
-        };
-        let describe = |((stat, command), files): ((&&Stat, Reading<Detail>), Reading<Detail>)| {
-            let command = command.done().unwrap_or_else(|| quick_look(stat));
+        let describe = |((stat, (state, command)), files): ((&&Stat, _), Reading<Detail>)| {
             let Detail { holds, sockets, .. } = files.done().unwrap_or_default();
             let detail = Detail { holds, sockets, ..command };
             Process {
@@ -322,9 +327,45 @@ impl Census {
                 membership: self.membership(stat),
                 is_foreign: detail.uid.is_some_and(|uid| uid != own_user),
                 detail,
-                stat: Stat { state: proc.living_state(stat), ..(*stat).clone() },
+                stat: Stat { state, ..(*stat).clone() },
             }
         };
-        (stats.iter().zip(read).zip(files).map(describe).collect(), is_complete)
+        (stats.iter().zip(found).zip(files).map(describe).collect(), is_complete)
+    }
+
+    /// What answers without waiting, of those of whom no more is known, but not of very many; and the
+    /// state of those whose main thread has ended.
+    fn look_quickly(
+        &self,
+        until: Instant,
+        processes: &[&Stat],
+        commands: Vec<Option<Detail>>,
+    ) -> Vec<(char, Detail)> {
+        let mut quick_looks = 0..QUICK_LOOKS;
+        let mut wanted = |(stat, known): (&&Stat, &Option<Detail>)| {
+            let quickly = known.is_none() && quick_looks.next().is_some();
+            (quickly, quickly || !stat.has_main_thread())
+        };
+        let wanted: Vec<(bool, bool)> = processes.iter().zip(&commands).map(&mut wanted).collect();
+        let look = |proc: &Proc| -> Vec<(char, Option<Detail>)> {
+            let each = processes.iter().zip(&wanted).filter(|(_, (_, any))| *any);
+            each.map(|(stat, (quickly, _))| {
+                let detail = quickly.then(|| proc.detail_without_waiting(stat));
+                (proc.living_state(stat), detail)
+            })
+            .collect()
+        };
+        let any = wanted.iter().any(|(_, any)| *any);
+        let looked = any.then(|| self.ask(until, look)).flatten().unwrap_or_default();
+        let mut looked = looked.into_iter();
+        let mut next = |stat: &Stat, any: bool| {
+            any.then(|| looked.next()).flatten().unwrap_or((stat.state, None))
+        };
+        let found = processes.iter().zip(commands).zip(wanted);
+        let found = found.map(|((stat, command), (_, any))| {
+            let (state, quick) = next(stat, any);
+            (state, command.or(quick).unwrap_or_default())
+        });
+        found.collect()
     }
 }

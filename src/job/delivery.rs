@@ -37,6 +37,30 @@ impl TakenStep {
     }
 }
 
+/// Why a number is still the process that was seen.
+#[derive(Debug)]
+enum Proof {
+    /// It is our child.
+    Child,
+    /// It was there when this had been opened.
+    PidFd(PidFd),
+    /// It was there a moment ago.
+    Number,
+    /// It is not: it has ended.
+    Gone,
+    /// There is none to be had in time.
+    None,
+}
+
+/// How many pidfds are open at a time.
+const AT_ONCE: usize = 64;
+
+/// How many descriptors a look needs.
+const ROOM: usize = 4;
+
+/// How long the command may take to die of its group's signal before anybody else is looked for.
+const OBEYING: Duration = Duration::from_micros(300);
+
 impl Job {
     /// Sends a signal, and SIGCONT after it if wanted, as for all that asks the job to end.
     pub fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
@@ -54,18 +78,29 @@ impl Job {
             Target::Group => drop(self.signal_group(&signals)),
             Target::Job | Target::Tree => {
                 let reached = self.signal_group(&signals);
+                if is_step {
+                    self.give_leader_time();
+                }
                 let goes_on = self.until != Target::Leader;
                 if signal == Signal::KILL && goes_on && reached && self.was_all_in_group {
                     // Who has left the group since then is found when that is gone.
                     self.expect_death_of_group();
                 } else {
+                    if signal == Signal::KILL {
+                        self.kill_children(target);
+                    }
                     // Where nobody looks again later, whoever loses its parent by this very signal
                     // must not be missed.
                     let looks = if signal == Signal::KILL && !goes_on { LOOKS } else { 1 };
                     (0..looks).for_each(|_| self.signal_descendants(target, &signals));
                 }
             }
-            Target::Lingering => self.signal_descendants(target, &signals),
+            Target::Lingering => {
+                if signal == Signal::KILL {
+                    self.kill_children(target);
+                }
+                self.signal_descendants(target, &signals);
+            }
         }
         if let Some(step) = self.step.as_mut().filter(|_| is_step) {
             step.at = process::time_since_boot();
@@ -129,6 +164,16 @@ impl Job {
         reached
     }
 
+    /// Waits a moment for a command that obeys at once: mostly nobody is left then to be looked for,
+    /// which takes longer.
+    fn give_leader_time(&self) {
+        if let Some(leader) = &self.leader
+            && let Ok(pidfd) = PidFd::open(leader.pid())
+        {
+            pidfd.wait(OBEYING);
+        }
+    }
+
     /// Whether the leader's group, as long as it can be signalled, has this one.
     fn is_in_group(&self, stat: &Stat) -> bool {
         let group = self.leader.as_ref().map(Leader::pid);
@@ -171,27 +216,97 @@ impl Job {
                 self.signal_group(signals);
                 self.signal_outside(&members, signals);
             }
-            _ => members.into_iter().for_each(|member| self.signal_one(member, signals)),
+            _ => self.signal_each(&members, signals),
         }
     }
 
-    fn signal_outside(&mut self, members: &[&Stat], signals: &[Signal]) {
-        for member in members {
-            if !self.is_in_group(member) {
-                self.signal_one(member, signals);
+    /// Kills those of our own children that are of the target, by system calls alone: whoever forks and
+    /// exits without end leaves its next one to us, and that is gone before a look at all comes back.
+    /// Where somebody may be allowed to stay that is not enough to go by.
+    pub(super) fn kill_children(&mut self, target: Target) {
+        let children = self.census.proc().and_then(|proc| proc.children(process::own_pid()));
+        // The youngest come last, and the others are mostly dead.
+        for pid in children.unwrap_or_default().into_iter().rev() {
+            let place = (process::group_of(pid), process::session_of(pid));
+            let (Ok(group), Ok(session)) = place else { continue };
+            if self.is_kept(pid) || !self.census.is_ours(pid, group) {
+                continue;
+            }
+            match wait::peek(pid) {
+                // It is our child, and not reaped: nobody else has its number.
+                Ok(None) if self.census.includes(target, group, session) => {
+                    let at = Instant::now();
+                    let result = process::signal_process(pid, Signal::KILL);
+                    self.note(at, Signal::KILL, Recipient::Process, pid, result);
+                }
+                Ok(Some(_)) => self.reap(pid),
+                _ => {}
             }
         }
     }
 
-    fn signal_one(&mut self, member: &Stat, signals: &[Signal]) {
+    fn signal_outside(&mut self, members: &[&Stat], signals: &[Signal]) {
+        let mut outside = members.to_vec();
+        outside.retain(|member| !self.is_in_group(member));
+        self.signal_each(&outside, signals);
+    }
+
+    /// Signals these, which were seen just now: our children by their numbers, since nobody but us can
+    /// reap them, which we have not done since; and others through pidfds.
+    fn signal_each(&mut self, members: &[&Stat], signals: &[Signal]) {
+        for members in members.chunks(AT_ONCE) {
+            let is_child = |member: &Stat| member.ppid == process::own_pid();
+            let mut others = members.to_vec();
+            others.retain(|member| !is_child(member));
+            let mut proven = self.prove(&others).into_iter();
+            for member in members {
+                let proof = if is_child(member) {
+                    Proof::Child
+                } else {
+                    proven.next().unwrap_or(Proof::Gone)
+                };
+                self.signal_one(member, &proof, signals);
+            }
+        }
+    }
+
+    /// What shows that these are still the processes that were seen.
+    fn prove(&self, members: &[&Stat]) -> Vec<Proof> {
+        if members.is_empty() {
+            return vec![];
+        }
+        let mut pidfds: Vec<_> = members.iter().map(|member| PidFd::open(member.pid)).collect();
+        if pidfds.iter().any(|pidfd| matches!(pidfd, Err(Errno::EMFILE | Errno::ENFILE))) {
+            // Who looks needs some descriptors, too.
+            let opened = pidfds.iter_mut().rev().filter(|pidfd| pidfd.is_ok());
+            opened.take(ROOM).for_each(|pidfd| *pidfd = Err(Errno::EMFILE));
+        }
+        // What has the same number and start time now was there all the time, so it is the process
+        // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
+        let there = self.census.are_there(members).into_iter().chain(std::iter::repeat(None));
+        let proof = |(pidfd, is_there)| match (pidfd, is_there) {
+            (Err(Errno::ESRCH), _) | (_, Some(false)) => Proof::Gone,
+            (_, None) => Proof::None,
+            (Ok(pidfd), Some(true)) => Proof::PidFd(pidfd),
+            (Err(_), Some(true)) => Proof::Number,
+        };
+        pidfds.into_iter().zip(there).map(proof).collect()
+    }
+
+    fn signal_one(&mut self, member: &Stat, proof: &Proof, signals: &[Signal]) {
         let is_new = match &mut self.step {
             Some(step) if step.signals == signals => step.reached.insert(member.identity()),
             _ => true,
         };
-        let at = Instant::now();
-        let results = self.send(member, signals);
-        for (signal, result) in signals.iter().zip(results) {
-            // That it has ended meanwhile is as good.
+        for signal in signals {
+            let at = Instant::now();
+            let result = match proof {
+                Proof::Child | Proof::Number => process::signal_process(member.pid, *signal),
+                Proof::PidFd(pidfd) => pidfd.signal(*signal),
+                Proof::None => Err(Errno::ETIME),
+                // That it has ended meanwhile is as good.
+                Proof::Gone => Err(Errno::ESRCH),
+            };
             if is_new && result != Err(Errno::ESRCH) {
                 self.note(at, *signal, Recipient::Process, member.pid, result);
             }
@@ -217,43 +332,7 @@ impl Job {
         };
         let missed = members.iter().copied();
         let missed = missed.filter(|stat| !self.is_in_group(stat) && (kills || is_missed(stat)));
-        for member in missed.collect::<Vec<_>>() {
-            self.signal_one(member, &signals);
-        }
-    }
-
-    /// Sends signals to a process that was seen just now.
-    fn send(&self, member: &Stat, signals: &[Signal]) -> Vec<Result<(), Errno>> {
-        let by_number = |signal: &Signal| process::signal_process(member.pid, *signal);
-        if member.ppid == process::own_pid() {
-            // Our child, and nobody but us can reap it, which we have not done since we saw it.
-            return signals.iter().map(by_number).collect();
-        }
-        let pidfd = PidFd::open(member.pid);
-        // What has the same number and start time now was there all the time, so it is the process
-        // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
-        match (pidfd, self.is_there(member)) {
-            (_, Ok(false)) | (Err(Errno::ESRCH), _) => vec![Err(Errno::ESRCH); signals.len()],
-            (Ok(pidfd), Ok(true)) => signals.iter().map(|signal| pidfd.signal(*signal)).collect(),
-            (Err(_), Ok(true)) => signals.iter().map(by_number).collect(),
-            // The pidfd may have been the last descriptor that we could have.
-            (pidfd, Err(_)) => {
-                drop(pidfd);
-                match self.is_there(member) {
-                    Ok(true) => signals.iter().map(by_number).collect(),
-                    Ok(false) => vec![Err(Errno::ESRCH); signals.len()],
-                    Err(error) => vec![Err(error); signals.len()],
-                }
-            }
-        }
-    }
-
-    /// Whether this process is still the one that was seen.
-    fn is_there(&self, member: &Stat) -> Result<bool, Errno> {
-        let proc = self.census.proc().ok_or(Errno::ENOENT)?;
-        let now = proc
-            .try_stat(member.pid)
-            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-        Ok(now.is_some_and(|now| now.identity() == member.identity()))
+        let missed: Vec<_> = missed.collect();
+        self.signal_each(&missed, &signals);
     }
 }

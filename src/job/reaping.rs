@@ -43,7 +43,8 @@ impl Job {
         let Some(proc) = self.census.proc() else { return };
         let mut ended = vec![];
         for pid in proc.children(process::own_pid()).unwrap_or_default() {
-            let is_ours = || proc.stat(pid).is_some_and(|child| self.census.is_ours(&child));
+            let is_ours =
+                || process::group_of(pid).is_ok_and(|group| self.census.is_ours(pid, group));
             if pid != self.leader_pid && !self.census.is_hook(pid) && (no_strangers || is_ours()) {
                 ended.push(pid);
             }
@@ -53,7 +54,7 @@ impl Job {
         }
     }
 
-    fn reap(&mut self, pid: Pid) {
+    pub(super) fn reap(&mut self, pid: Pid) {
         if let Ok(Some(usage)) = wait::reap(pid) {
             self.count(usage);
         }
@@ -91,7 +92,7 @@ impl Job {
     }
 
     /// Whether this child is reaped by others only: its number is still wanted.
-    fn is_kept(&self, pid: Pid) -> bool {
+    pub(super) fn is_kept(&self, pid: Pid) -> bool {
         pid == self.leader_pid && self.leader.is_some() || self.census.is_hook(pid)
     }
 
@@ -123,7 +124,6 @@ impl Job {
     }
 
     fn is_our_child(&self, pid: Pid) -> bool {
-        let stat = self.census.proc().and_then(|proc| proc.stat(pid));
-        stat.is_some_and(|stat| stat.ppid == process::own_pid())
+        self.stat_of(pid).is_some_and(|stat| stat.ppid == process::own_pid())
     }
 }

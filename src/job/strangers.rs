@@ -1,11 +1,17 @@
 //! Who among our children is none of our business.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use crate::procfs::stat::Stat;
+use crate::procfs::tree::Seen;
 use crate::procfs::{Pid, Proc};
+use crate::survey;
 use crate::sys::process;
 use crate::sys::wait::{self, Children};
+
+/// How long to look for them.
+const LOOKING: Duration = Duration::from_secs(1);
 
 /// Children that we had before the command started. They belong to whoever was this process before:
 /// a shell's `sleep 9 & exec grpkill-timeout …`, or its `>(tee log)`.
@@ -33,23 +39,23 @@ impl Strangers {
             return Self::None;
         }
         let own_pid = process::own_pid();
-        let Some(all) = proc().and_then(|proc| proc.descendants(own_pid, |_| true, || true)) else {
-            return Self::Unknown;
-        };
-        let all = all.stats;
+        // Who looks may be a child of ours.
+        let is_other = |child: &Stat| child.pid != process::own_pid();
+        let look = |proc: &Proc| proc.descendants(own_pid, is_other, || true);
+        let seen = proc().and_then(|proc| survey::ask(&proc, Instant::now() + LOOKING, look)?);
+        let Some(Seen { stats: all, .. }) = seen else { return Self::Unknown };
         let children = all.iter().filter(|stat| stat.ppid == own_pid);
         let groups = all.iter().map(|stat| stat.pgid).chain([process::own_group()]);
         Self::Known { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
     }
 
-    /// Whether this child of ours, which is not the leader, is one of them or an orphan of theirs.
-    pub fn include(&self, child: &Stat) -> bool {
+    /// Whether this child of ours, which is not the leader, is one of them or, by its process group, an
+    /// orphan of theirs.
+    pub fn include(&self, child: Pid, group: Pid) -> bool {
         match self {
             Self::None => false,
             Self::Unknown => true,
-            Self::Known { pids, groups } => {
-                pids.contains(&child.pid) || groups.contains(&child.pgid)
-            }
+            Self::Known { pids, groups } => pids.contains(&child) || groups.contains(&group),
         }
     }
 }

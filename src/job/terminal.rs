@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Job, SAMPLING};
+use super::Job;
+use super::views::SAMPLING;
 use crate::procfs::stat::Stat;
-use crate::procfs::tree::Seen;
 use crate::procfs::{Pid, Proc};
 use crate::signal::Signal;
 use crate::sys::spawn::Leader;
@@ -20,7 +20,7 @@ impl Job {
     pub fn leader_is_stopped(&self) -> bool {
         let (leader, until) = (self.leader_pid, Instant::now() + SAMPLING);
         let is_stopped = |proc: &Proc| proc.stat(leader).is_some_and(|stat| stat.state == 'T');
-        self.census.ask_from_afar(until, is_stopped).unwrap_or(false)
+        self.census.ask(until, is_stopped).unwrap_or(false)
     }
 
     /// Whether somebody in the command's group has been stopped for want of the terminal, besides the
@@ -34,9 +34,8 @@ impl Job {
                 && proc.wants_terminal(stat.pid).unwrap_or(true)
         };
         let until = Instant::now() + SAMPLING;
-        let look = self
-            .census
-            .look_from_afar(until, |proc, seen| seen.stats.iter().any(|stat| wants(proc, stat)));
+        let wanted = |proc: &Proc, seen: &[Stat]| seen.iter().any(|stat| wants(proc, stat));
+        let look = self.census.look(until, wanted).map(|(_, wanted)| wanted);
         look.unwrap_or(false)
     }
 
@@ -47,12 +46,13 @@ impl Job {
         let is_deaf = |proc: &Proc| {
             [Signal::TTIN, Signal::TTOU].iter().any(|signal| is_deaf(proc, *signal) == Some(true))
         };
-        self.census.ask_from_afar(until, is_deaf).unwrap_or(false)
+        self.census.ask(until, is_deaf).unwrap_or(false)
     }
 
     /// Whether a process is another one of us.
     pub fn is_one_of_us(&self, pid: Pid) -> bool {
-        self.census.proc().is_some_and(|proc| proc.runs_our_program(pid))
+        let until = Instant::now() + SAMPLING;
+        self.census.ask(until, |proc| proc.runs_our_program(pid)).unwrap_or(false)
     }
 
     /// Whether a process group is one of the job's, or nobody's.
@@ -62,10 +62,10 @@ impl Job {
             return false;
         }
         let until = Instant::now() + SAMPLING;
-        let has = |seen: Seen| seen.stats.iter().any(|stat| stat.pgid == group);
+        let has = |_: &Proc, seen: &[Stat]| seen.iter().any(|stat| stat.pgid == group);
         group == self.group()
             || !process::has_members(group)
-            || self.census.look_from_afar(until, |_, seen| has(seen)).unwrap_or(false)
+            || self.census.look(until, has).is_some_and(|(_, has)| has)
     }
 
     /// The leader's process group now, which it may have changed.

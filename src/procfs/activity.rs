@@ -95,7 +95,7 @@ impl Proc {
     }
 
     fn bytes_moved(&self, pid: Pid) -> Option<u64> {
-        let io = self.read(&format!("{pid}/io")).ok()?;
+        let io = self.may_ask(pid).then(|| self.read(&format!("{pid}/io")))?.ok()?;
         let number = |key| std::str::from_utf8(status_field(&io, key)?).ok()?.parse::<u64>().ok();
         Some(number(b"rchar:")?.wrapping_add(number(b"wchar:")?))
     }

@@ -74,9 +74,10 @@ enum OpenFile {
 }
 
 impl Proc {
-    /// What answers at once, however stuck the process is: the user and what it waits in.
+    /// What answers at once, however stuck its memory is: the user and what it waits in.
     pub fn detail_without_waiting(&self, stat: &Stat) -> Detail {
-        let waits_in = self.waits_in(&self.living_thread(stat));
+        let waits_in = || self.waits_in(&self.living_thread(stat));
+        let waits_in = self.may_ask(stat.pid).then(waits_in).flatten();
         Detail { uid: self.uid(stat.pid), waits_in, ..Detail::default() }
     }
 
@@ -97,7 +98,7 @@ impl Proc {
 
     /// The state of a process, or that of a thread which goes on where the main one has ended.
     pub fn living_state(&self, stat: &Stat) -> char {
-        if stat.threads <= 1 || stat.has_main_thread() {
+        if stat.threads <= 1 || stat.has_main_thread() || !self.may_ask(stat.pid) {
             return stat.state;
         }
         self.stat_at(&self.living_thread(stat)).map_or(stat.state, |thread| thread.state)
@@ -106,6 +107,9 @@ impl Proc {
     /// The command line of a process, as it has it now: a process can change it. It has no word in the
     /// midst of an execve(2), or in a kernel thread.
     pub fn command(&self, stat: &Stat) -> Option<Vec<String>> {
+        if !self.may_ask(stat.pid) {
+            return None;
+        }
         let path = format!("{}/cmdline", self.living_thread(stat));
         let line = self.read_at_most(&path, MOST_OF_A_COMMAND).ok()?;
         // A title that a process has written over its arguments is padded to their length.
@@ -184,6 +188,9 @@ impl<'a> Observer<'a> {
 
     /// What the process has open. Of very many descriptors the first are looked at.
     pub fn files(&self, stat: &Stat) -> Detail {
+        if !self.proc.may_ask(stat.pid) {
+            return Detail::default();
+        }
         let process = self.proc.living_thread(stat);
         let Some(descriptors) = self.proc.descriptors(&process) else { return Detail::default() };
         let mut held = vec![];

@@ -1,14 +1,18 @@
 //! What `/proc` tells, see proc(5): readers below a root path, which tests replace by a directory
 //! of their own. A process that vanishes while it is looked at is normal.
 //!
-//! Most of what is read here answers at once: `stat`, `status`, `wchan` and the lists of children. A
-//! command line does not, see [`detail`]; and on some kernels not even `stat` does for a process that
-//! is stuck in the midst of an execve(2).
+//! Most of what is read here answers at once. A command line may not, see [`detail`]; and of a process
+//! that is stuck in the midst of an execve(2), on some kernels, nothing does but `status`, `schedstat`
+//! and the lists of children. So who reads marks whom it looks at, and one at whom a reader has hung is
+//! avoided: only what always answers is read of it then.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 pub mod activity;
 pub mod detail;
@@ -26,12 +30,40 @@ pub type Pid = libc::pid_t;
 #[derive(Clone, Debug)]
 pub struct Proc {
     root: PathBuf,
+    /// Who is being looked at, for whoever watches us.
+    mark: &'static AtomicI32,
+    avoided: RefCell<HashSet<Pid>>,
+    avoids_all: bool,
 }
 
 impl Proc {
-    /// The one below this path.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    /// The one below this path. Before it reads what may hang, it leaves the process id at `mark`.
+    pub fn new(root: impl Into<PathBuf>, mark: &'static AtomicI32) -> Self {
+        let avoided = RefCell::default();
+        Self { root: root.into(), mark, avoided, avoids_all: false }
+    }
+
+    /// From now on nothing that may hang is read of the process that is marked. False where there is
+    /// none, or it is avoided already.
+    pub fn avoid_marked(&self) -> bool {
+        let pid = self.mark.load(Ordering::Relaxed);
+        pid > 0 && self.avoided.borrow_mut().insert(pid)
+    }
+
+    /// Who is being looked at, 0 at first.
+    pub fn marked(&self) -> Pid {
+        self.mark.load(Ordering::Relaxed)
+    }
+
+    /// A view of it in which nothing that may hang is read of anybody.
+    pub fn avoiding_all(&self) -> Self {
+        Self { avoids_all: true, ..self.clone() }
+    }
+
+    /// Whether what may hang is to be read of this process, which is marked for it.
+    fn may_ask(&self, pid: Pid) -> bool {
+        self.mark.store(pid, Ordering::Relaxed);
+        !(self.avoids_all || self.avoided.borrow().contains(&pid))
     }
 
     /// Whether the numbers in it are those that our own system calls take. In a new pid namespace
@@ -44,14 +76,24 @@ impl Proc {
         })
     }
 
-    /// What `/proc/PID/stat` says of a process; `None` where there is no such process.
+    /// What a process is; `None` where there is none of this number. Of one that is avoided that is
+    /// less: neither its times nor when it started.
     pub fn stat(&self, pid: Pid) -> Option<Stat> {
         self.try_stat(pid).ok()?
     }
 
     /// The same, where it matters whether there is no such process or it could not be read.
     pub fn try_stat(&self, pid: Pid) -> io::Result<Option<Stat>> {
-        self.try_stat_at(&pid.to_string())
+        if self.may_ask(pid) {
+            self.try_stat_at(&pid.to_string())
+        } else {
+            found(self.read(&format!("{pid}/status")), |status| Stat::of_status(pid, status))
+        }
+    }
+
+    /// As much of it as always answers.
+    pub fn stat_by_status(&self, pid: Pid) -> Option<Stat> {
+        Stat::of_status(pid, &self.read(&format!("{pid}/status")).ok()?)
     }
 
     /// The same of a thread, by its directory.
@@ -60,12 +102,7 @@ impl Proc {
     }
 
     fn try_stat_at(&self, path: &str) -> io::Result<Option<Stat>> {
-        match self.read(&format!("{path}/stat")) {
-            Ok(line) => Stat::parse(&line).map(Some).ok_or(io::ErrorKind::InvalidData.into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.read(&format!("{path}/stat")), Stat::parse)
     }
 
     /// The real user id of a process.
@@ -78,7 +115,7 @@ impl Proc {
     /// The kernel function that a process waits in; where we may not know that, the system call;
     /// `None` where it waits in none, or is nobody that we may look at.
     /// `process` is its directory.
-    pub fn waits_in(&self, process: &str) -> Option<String> {
+    fn waits_in(&self, process: &str) -> Option<String> {
         let name = self.read(&format!("{process}/wchan")).unwrap_or_default();
         let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
         if !name.is_empty() && name != "0" {
@@ -92,6 +129,9 @@ impl Proc {
     /// Whether a process runs the same program as we do. Names are compared: to look at the files could
     /// take for ever, on a file system that does not answer.
     pub fn runs_our_program(&self, pid: Pid) -> bool {
+        if !self.may_ask(pid) {
+            return false;
+        }
         let program = |pid: &str| std::fs::read_link(self.root.join(pid).join("exe")).ok();
         let theirs = program(&pid.to_string());
         theirs.is_some() && theirs == program("self")
@@ -100,6 +140,9 @@ impl Proc {
     /// Whether a stopped process wants a terminal: it is in the midst of a call on one. `None` where
     /// we may not know.
     pub fn wants_terminal(&self, pid: Pid) -> Option<bool> {
+        if !self.may_ask(pid) {
+            return None;
+        }
         let call = self.read(&format!("{pid}/syscall")).ok()?;
         let mut fields = std::str::from_utf8(&call).ok()?.split_ascii_whitespace();
         let (number, fd) = (fields.next()?.parse(), fields.next());
@@ -145,6 +188,19 @@ impl Proc {
     }
 }
 
+/// What a file says of a process, `None` where there is no process.
+fn found(
+    file: io::Result<Vec<u8>>,
+    read: impl FnOnce(&[u8]) -> Option<Stat>,
+) -> io::Result<Option<Stat>> {
+    match file {
+        Ok(text) => read(&text).map(Some).ok_or(io::ErrorKind::InvalidData.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The text behind a key of `/proc/PID/status`, without the white space around it.
 fn status_field<'a>(status: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let line = status.split(|byte| *byte == b'\n').find(|line| line.starts_with(key))?;
@@ -181,7 +237,7 @@ pub(crate) mod tests {
         }
 
         pub(crate) fn open(&self) -> Proc {
-            Proc::new(self.directory.path())
+            Proc::new(self.directory.path(), Box::leak(Box::default()))
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Pid;
+use super::{Pid, status_field};
 
 /// One process, as the kernel saw it at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub struct Stat {
     pub child_faults: u64,
     /// The time that all its threads have run, in clock ticks.
     pub cpu_ticks: u64,
-    /// When it started, in clock ticks since boot: with the process id it names one process.
+    /// When it started, in clock ticks since boot: with the process id it names one process. 0 where
+    /// that is not known.
     pub start: u64,
 }
 
@@ -78,6 +79,36 @@ impl Stat {
             cpu_ticks: number(USER_TIME)?.wrapping_add(number(SYSTEM_TIME)?),
             start: number(START_TIME)?,
         })
+    }
+
+    /// Reads `/proc/PID/status` instead, which always answers, and where the times are not to be
+    /// found; `None` where it is something else.
+    pub fn of_status(pid: Pid, status: &[u8]) -> Option<Self> {
+        let text = |key| std::str::from_utf8(status_field(status, key)?).ok();
+        // Of the numbers in several namespaces the first is the mount's.
+        let number = |key| text(key)?.split_ascii_whitespace().next()?.parse::<Pid>().ok();
+        Some(Self {
+            pid,
+            name: String::from_utf8_lossy(status_field(status, b"Name:")?).into_owned(),
+            state: text(b"State:")?.chars().next()?,
+            ppid: number(b"PPid:")?,
+            pgid: number(b"NSpgid:")?,
+            session: number(b"NSsid:")?,
+            threads: u32::try_from(number(b"Threads:")?).ok()?,
+            child_faults: 0,
+            cpu_ticks: 0,
+            start: 0,
+        })
+    }
+
+    /// Whether this is the process that was seen before with the same number. Where it is not known
+    /// when they started, by where they are.
+    pub fn is_same_as(&self, before: &Self) -> bool {
+        let place = |stat: &Self| (stat.pid, stat.ppid, stat.pgid, stat.session);
+        match (self.start, before.start) {
+            (0, _) | (_, 0) => place(self) == place(before),
+            _ => self.identity() == before.identity(),
+        }
     }
 
     /// What names the process for ever.

@@ -306,7 +306,7 @@ impl<'a> Supervisor<'a> {
                 }
                 nobody_left
             }
-            Awaited::All(target) => self.job.is_empty(target, self.machine.has_killed()),
+            Awaited::All(target) => self.job.tend(target, self.machine.has_killed()),
         };
         if nobody_left {
             self.happened(Event::NobodyLeft);
@@ -320,7 +320,7 @@ impl<'a> Supervisor<'a> {
         let policy = &self.plan.policy;
         let ending_took = self.first_sent.map_or(Duration::ZERO, |at| at.elapsed());
         let elapsed = self.started.elapsed();
-        if policy.until != Target::Leader && outcome.cause.is_some() && !self.job.can_see() {
+        if policy.until != Target::Leader && outcome.cause.is_some() && self.job.is_blind() {
             self.console.error(BLIND);
         }
         let (pid, group) = (self.job.leader_pid(), self.job.group());

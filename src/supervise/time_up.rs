@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::{RunError, Saying, Supervisor};
 use crate::hook::Hook;
+use crate::job::Sampled;
 use crate::policy::{Cause, Event};
 use crate::record::HookRecord;
 use crate::report::text::{self, Wording};
 
 /// What the user must know where nobody can be watched.
-const IDLE_BLIND: &str = "cannot read /proc: --idle cannot tell whether anything happens";
+const IDLE_BLIND: &str =
+    "cannot see the command in /proc: --idle cannot tell whether anything happens";
 
 impl Supervisor<'_> {
     pub(super) fn take_snapshot(&mut self) {
@@ -98,11 +100,17 @@ impl Supervisor<'_> {
         if !self.machine.may_be_idle() {
             return;
         }
-        let (sample, reaped) = (self.job.sample(), self.job.take_reaped());
-        if sample.is_none() && !self.job.can_see() && !self.blind {
-            self.blind = true;
-            self.to_say.push(Saying::Error(IDLE_BLIND.to_owned()));
-        }
+        let (sampled, reaped) = (self.job.sample(), self.job.take_reaped());
+        let sample = match sampled {
+            Sampled::Done(sample) => Some(sample),
+            Sampled::Late => None,
+            Sampled::Hidden => {
+                if !std::mem::replace(&mut self.blind, true) {
+                    self.to_say.push(Saying::Error(IDLE_BLIND.to_owned()));
+                }
+                None
+            }
+        };
         if watch.is_idle(now, sample, reaped) {
             self.happened(Event::Idle);
         }

@@ -63,7 +63,7 @@ impl Destination {
             return Ok(write_with_patience(file.as_fd(), line, patience)?);
         }
         let mended;
-        let line = if ends_in_a_line(file) {
+        let line = if ends_within_a_line(file) {
             mended = [b"\n", line].concat();
             &mended
         } else {
@@ -90,13 +90,25 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether a file ends in a line that was cut off, for want of room, and must not take the next one
-/// with it. One that we may not read is taken to be whole.
-fn ends_in_a_line(file: &File) -> bool {
-    let mut last = [b'\n'];
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let read = length.checked_sub(1).map(|at| file.read_at(&mut last, at));
-    matches!(read, Some(Ok(1))) && last != [b'\n']
+/// with it. Somebody may just be writing one: what does not grow for a while is cut off. A file that we
+/// may not read is taken to be whole.
+fn ends_within_a_line(file: &File) -> bool {
+    let mut lengths = (0..LOOKS).map(|look| {
+        if look > 0 {
+            std::thread::sleep(WRITING);
+        }
+        let mut last = [b'\n'];
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        let read = length.checked_sub(1).map(|at| file.read_at(&mut last, at));
+        (matches!(read, Some(Ok(1))) && last != [b'\n']).then_some(length)
+    });
+    let first = lengths.next().flatten();
+    first.is_some() && lengths.all(|length| length == first)
 }
+
+/// How often, and with how much time between, a file is looked at.
+const LOOKS: usize = 3;
+const WRITING: Duration = Duration::from_millis(20);
 
 fn duplicate(fd: RawFd) -> io::Result<File> {
     if fd < 0 {

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicI32;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use libc::pid_t;
@@ -23,6 +24,24 @@ const SHORTLY: Duration = Duration::from_micros(100);
 
 /// The helpers that hang in the kernel where no signal reaches them.
 static UNDEAD: Mutex<Vec<pid_t>> = Mutex::new(Vec::new());
+
+/// A number that a helper and we see alike: at what it is.
+pub fn mark() -> &'static AtomicI32 {
+    static MARK: OnceLock<&'static AtomicI32> = OnceLock::new();
+    MARK.get_or_init(|| {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let size = size_of::<AtomicI32>();
+        // SAFETY: the kernel chooses where, and nothing is there yet.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, -1, 0) };
+        if page == libc::MAP_FAILED {
+            // Then nobody knows where a helper hangs, and no other is sent.
+            return Box::leak(Box::default());
+        }
+        // SAFETY: a page is large enough and aligned for it, all zeros, and never unmapped.
+        unsafe { &*page.cast::<AtomicI32>() }
+    })
+}
 
 /// What becomes of our standard streams in a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +117,8 @@ impl Drop for Helper {
             if left.is_zero() {
                 return UNDEAD.lock().unwrap_or_else(PoisonError::into_inner).push(self.pid);
             }
-            match &end {
-                Some(end) => end.wait(left),
-                None => std::thread::sleep(SHORTLY),
+            if end.as_ref().is_none_or(|end| !end.wait(left)) {
+                std::thread::sleep(SHORTLY);
             }
         }
     }

@@ -133,10 +133,11 @@ impl PidFd {
         .map(drop)
     }
 
-    /// Waits until the process has ended, or for so long; perhaps less.
-    pub fn wait(&self, patience: Duration) {
+    /// Waits until the process has ended, or for so long; perhaps less. Returns whether it has.
+    pub fn wait(&self, patience: Duration) -> bool {
         let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        let _ = nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None);
+        nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None)
+            .is_ok_and(|ready| ready > 0)
     }
 }
 

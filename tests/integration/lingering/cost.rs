@@ -48,10 +48,16 @@ impl Drop for Crowd {
     }
 }
 
-/// The names below `/proc` that a trace has opened or read as links.
+/// The names below `/proc` that a trace has opened or read as links, but for everybody's own.
 fn looked_at(traced: &str) -> BTreeSet<String> {
-    let paths = traced.split('"').filter_map(|quoted| quoted.strip_prefix("/proc"));
-    paths.map(|path| path.split('/').nth(1).unwrap_or_default().to_owned()).collect()
+    let of_line = |line: &str| {
+        let path = line.split('"').find_map(|quoted| quoted.strip_prefix("/proc"))?;
+        let name = path.split('/').nth(1).unwrap_or_default();
+        // A helper of ours is our child, too.
+        let is_own = line.split_whitespace().next() == Some(name);
+        (!is_own).then(|| name.to_owned())
+    };
+    traced.lines().filter_map(of_line).collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use super::{LEFT, Stray, leader, until_told};
 use crate::harness::{
     PROGRAM, Running, assert_gone, children, fixture, grpkill_timeout, has_program, is_root,
-    signal_process, start,
+    signal_process, start, wait_until,
 };
 
 /// How to make it difficult, and whether TERM is enough.
@@ -133,11 +134,11 @@ const PARENT: &str = "trap \"echo term\" TERM; sleep 1000 & child=$!; echo child
                       echo left $$; status=0; until [ $status = 137 ]; do wait $child; status=$?; \
                       done; echo reaped; while :; do sleep 0.1; done";
 
-/// Runs us under a strace that holds us for so long before we open a pidfd.
-fn held(delay: &str) -> Command {
+/// Runs us under a strace that holds us before we open a pidfd, and writes to this file whose.
+fn held(trace: &Path, delay: &str) -> Command {
     let mut command = Command::new("strace");
     let inject = format!("inject=pidfd_open:delay_enter={delay}");
-    command.args(["-qq", "-o", "/dev/null", "-e", "trace=pidfd_open", "-e", &inject]);
+    command.args(["-qq", "-o"]).arg(trace).args(["-e", "trace=pidfd_open", "-e", &inject]);
     let script = until_told(&format!("{} detach 1 bash -c '{PARENT}'", fixture()));
     command.args([PROGRAM, "-k", "3", "--lingering=kill", "0", "bash", "-c", &script]);
     command
@@ -149,12 +150,17 @@ fn a_pid_that_is_used_again_is_not_hit() {
     if !is_root() || !has_program("strace") {
         return;
     }
-    let mut run = start(&mut held("2s"));
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    // Three helpers have been waited for by then, each with a pidfd.
+    let mut run = start(&mut held(&trace, "2s:when=4"));
     let child = Stray::named(&mut run, "child");
     let parent = Stray::of(&mut run);
     run.say("0\n");
-    // Parents come before their children: the next thing that we do is to open the child's pidfd.
-    run.wait_for("term");
+    let opening = format!("pidfd_open({},", child.pid);
+    wait_until("the child's pidfd is not the fourth", || {
+        fs::read_to_string(&trace).is_ok_and(|traced| traced.contains(&opening))
+    });
     signal_process(child.pid, libc::SIGKILL);
     run.wait_for("reaped");
     assert_gone(child.pid);
@@ -178,7 +184,7 @@ fn a_grandchild_whose_parent_lives_is_hit() {
     if !has_program("strace") {
         return;
     }
-    let mut run = start(&mut held("100ms"));
+    let mut run = start(&mut held(Path::new("/dev/null"), "100ms"));
     let child = Stray::named(&mut run, "child");
     let parent = Stray::of(&mut run);
     run.say("0\n");
