@@ -7,11 +7,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// How long anything may take. Slow machines are no failure, hangs are.
 pub const WATCHDOG: Duration = Duration::from_mins(1);
@@ -313,6 +315,50 @@ pub fn can(what: &str, available: bool) -> bool {
         let _ = writeln!(stderr, "skipped: needs {what}");
     }
     available
+}
+
+/// A file system of one file that never answers who reads or writes that, see `tests/fixture/fuse.rs`.
+/// With this value it goes away, and whoever hangs goes on.
+pub struct Hung {
+    server: Running,
+    pid: i32,
+    directory: TempDir,
+}
+
+impl Hung {
+    /// `None` where that cannot be done.
+    pub fn mount() -> Option<Self> {
+        if !can_hang() {
+            return None;
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut server = start(Command::new(fixture()).arg("hang-others").arg(directory.path()));
+        let pid = server.wait_pid("server");
+        server.wait_ready();
+        Some(Self { server, pid, directory })
+    }
+
+    /// The file, by the namespace in which it is mounted.
+    pub fn path(&self) -> PathBuf {
+        let directory = self.directory.path().strip_prefix("/").expect("it is absolute");
+        Path::new(&format!("/proc/{}/root", self.pid)).join(directory).join("file")
+    }
+
+    /// Waits until somebody hangs.
+    pub fn wait_asked(&mut self) {
+        self.server.wait_for("asked");
+    }
+}
+
+/// Whether there can be a file system that hangs.
+pub fn can_hang() -> bool {
+    let can_mount = || {
+        let mount = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(fixture());
+        command.arg("can-hang").arg(mount.path()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    is_root() && can("FUSE, and to be allowed to mount", can_mount())
 }
 
 /// Whether this program is installed.

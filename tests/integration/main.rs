@@ -23,6 +23,7 @@ mod readme;
 mod report;
 mod signals;
 mod smoke;
+mod stalled;
 mod storm;
 mod terminal;
 mod time_up;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::{Reports, install};
 use crate::harness::{
-    Finished, PROGRAM, WATCHDOG, can, grpkill_timeout, has_program, is_root, run,
+    Finished, Hung, PROGRAM, WATCHDOG, can, grpkill_timeout, has_program, is_root, run, start,
 };
 
 const IN_TIME: (&[&str], i32) = (&["60", "sh", "-c", "exit 3"], 3);
@@ -233,6 +233,21 @@ fn a_file_that_we_may_not_write_to() {
             assert_warned(&finished, code, at(name).to_str().unwrap(), "Permission denied");
         }
     }
+}
+
+/// A report on a file system that hangs is given up after a while; and then nobody waits for us any more,
+/// not even for our output, though what hangs there may not die.
+#[test]
+fn a_file_system_that_hangs_holds_up_no_pipeline() {
+    let Some(mut hung) = Hung::mount() else { return };
+    let path = hung.path();
+    let mut command = Command::new("bash");
+    let script = "set -o pipefail; \"$0\" --report=\"$1\" 60 sh -c 'exit 3' | cat";
+    let run = start(command.args(["-c", script, PROGRAM]).arg(&path));
+    hung.wait_asked();
+    // The end of file, while it still hangs.
+    let finished = run.finish();
+    assert_warned(&finished, 3, path.to_str().unwrap(), "Timer expired");
 }
 
 /// A full disk: no room at all, and room for a part of the line.

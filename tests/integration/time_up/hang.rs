@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::harness::{
-    Finished, Running, assert_gone, can, children, fixture, grpkill_timeout, is_root,
-    signal_process, start, state, wait_until,
+    Finished, Running, assert_gone, can_hang, children, fixture, grpkill_timeout, signal_process,
+    start, state, wait_until,
 };
 use crate::report::{Report, Reported, SignalSent};
 
@@ -40,16 +40,6 @@ impl Hanging {
     fn all(&self) -> [i32; 3] {
         [self.victim, self.server, self.reader]
     }
-}
-
-fn can_hang() -> bool {
-    let can_mount = || {
-        let mount = tempfile::tempdir().unwrap();
-        let mut command = Command::new(fixture());
-        command.arg("can-hang").arg(mount.path()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    is_root() && can("FUSE, and to be allowed to mount", can_mount())
 }
 
 /// A mount point, and a shell that starts the hanging beside other processes.
