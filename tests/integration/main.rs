@@ -24,6 +24,7 @@ mod report;
 mod signals;
 mod smoke;
 mod stalled;
+mod starved;
 mod storm;
 mod terminal;
 mod time_up;

@@ -151,7 +151,7 @@ fn parse_all(text: &str) -> Vec<Report> {
 }
 
 /// Reads all the reports in a file.
-fn read_reports(path: &Path) -> Vec<Report> {
+pub fn read_reports(path: &Path) -> Vec<Report> {
     parse_all(&fs::read_to_string(path).expect("the file of the reports can be read"))
 }
 
