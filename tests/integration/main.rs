@@ -9,6 +9,7 @@ mod compat;
 mod completions;
 mod examples;
 mod faults;
+mod helpers;
 mod inherited;
 mod init;
 mod input;
