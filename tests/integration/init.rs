@@ -112,6 +112,32 @@ fn pid_1_dies_with_its_parent_if_told_so() {
     wait_gone(ours);
 }
 
+/// unshare(1) without --fork: our children are in a new pid namespace, the command is the first one there,
+/// and for all of them their parent has no number.
+#[test]
+fn with_our_children_in_another_pid_namespace_the_limit_holds() {
+    if !is_root() || !has_program("unshare") {
+        return;
+    }
+    let script = "trap '' TERM; sleep 1001 & sleep 1002 & echo ready; wait; wait";
+    let mut command = Command::new("unshare");
+    command.args(["--pid", PROGRAM, "--report=-", "-k", "0.3", "0", "sh", "-c", script]);
+    let mut run = start(&mut command);
+    run.wait_ready();
+    run.limit_passes();
+    // The end of file of what they hold.
+    let finished = run.finish();
+    assert_eq!(finished.code, 137, "{finished:?}");
+    let (said, report) = finished.stderr.split_once("\n{").expect("there is a report");
+    assert!(said.contains(": timed out by ALRM\n"), "{finished:?}");
+    assert!(said.contains("ended by TERM, KILL in "), "{finished:?}");
+    // What the helpers have seen, whose parent is nobody.
+    for seen in ["sleep 1001", "sleep 1002", "waits in "] {
+        assert!(said.contains(seen), "{seen:?} is not in {said}");
+    }
+    assert!(report.contains("\"snapshot_complete\":true"), "{report}");
+}
+
 /// Inits as they are put before a container's command.
 const INITS: [&[&str]; 3] =
     [&["tini", "-s", "--"], &["dumb-init"], &["dumb-init", "--single-child"]];

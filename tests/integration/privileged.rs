@@ -9,6 +9,7 @@ use crate::harness::{
     PROGRAM, can, fixture, grpkill_timeout, has_program, is_alive, is_root, signal_process, start,
     state, wait_gone, wait_until,
 };
+use crate::report::read_reports;
 
 fn copy(from: &str, to: &Path, mode: u32) {
     fs::copy(from, to).expect("the file can be copied");
@@ -43,6 +44,49 @@ fn a_member_that_we_may_not_signal_is_named() {
     assert!(finished.stderr.contains("not all of it gone 5.0 s after TERM, KILL"), "{finished:?}");
     let named = format!("still there: process {root} 'become-root', state S, user 0");
     assert!(finished.stderr.contains(&named), "{named:?} is not in {finished:?}");
+}
+
+/// The mount option hidepid shows nobody the processes of others: of a child that has become another
+/// user's we know that it is there, and where it is, and no more.
+#[test]
+fn of_a_hidden_child_the_report_tells_what_is_known() {
+    if !is_root() || !has_program("setpriv") || !has_program("unshare") {
+        return;
+    }
+    for (option, is_hidden) in [("hidepid=2", true), ("hidepid=0", false)] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let at = |name: &str| directory.path().join(name);
+        copy(PROGRAM, &at("grpkill-timeout"), 0o755);
+        copy(&fixture(), &at("become-root"), 0o4755);
+        let script = format!("{} become-root & read line; exit 0", at("become-root").display());
+        let mounted = format!(
+            "mount -t proc -o {option} none /proc && exec setpriv --reuid=65534 --regid=65534 \
+             --clear-groups \"$@\""
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--mount", "sh", "-c", &mounted, "sh"]);
+        command.arg(at("grpkill-timeout")).arg("--report").arg(at("reports"));
+        let mut run = start(command.args(["0", "sh", "-c", &script]));
+        let root = run.wait_pid("root");
+        run.wait_ready();
+        run.say("\n");
+        // The end of the first process of the namespace is the end of all.
+        let finished = run.finish();
+        assert_eq!(finished.code, 0, "{finished:?}");
+        let [report] = &read_reports(&at("reports"))[..] else { panic!("one report") };
+        let [left] = report.lingering() else { panic!("{report:?}") };
+        assert_eq!((left.pid, left.in_group), (root, true), "{report:?}");
+        let known = [
+            left.state.is_some(),
+            left.name.is_some(),
+            left.threads.is_some(),
+            left.age_ms.is_some(),
+            left.uid.is_some(),
+        ];
+        assert_eq!(known, [!is_hidden; 5], "{report:?}");
+        assert!(finished.stderr.contains(&format!("left process {root} ")), "{finished:?}");
+    }
 }
 
 /// A control group whose processes can be frozen. In a hierarchy of the first version no signal
