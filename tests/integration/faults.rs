@@ -65,3 +65,24 @@ fn what_cannot_be_looked_at_is_ended_or_named_all_the_same() {
         assert!(finished.stderr.contains("ended by TERM, KILL in"), "{fault}: {finished:?}");
     }
 }
+
+/// A command outside of a group of its own could not be ended with all that it starts.
+#[test]
+fn a_command_whose_group_cannot_be_made_is_not_started() {
+    if !has_program("strace") {
+        return;
+    }
+    for (fault, code) in [("setpgid:error=EPERM", 125), ("setpgid:error=EPERM:when=9", 0)] {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=setpgid"]);
+        command.args(["-e", &format!("inject={fault}"), PROGRAM, "60", "echo", "started"]);
+        let finished = run(&mut command);
+        assert_eq!(finished.code, code, "{finished:?}");
+        // The other one is the control.
+        let (stdout, stderr) = match code {
+            125 => ("", "grpkill-timeout: cannot make a process group: Operation not permitted\n"),
+            _ => ("started\n", ""),
+        };
+        assert_eq!((&*finished.stdout, &*finished.stderr), (stdout, stderr));
+    }
+}

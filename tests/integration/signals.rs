@@ -159,6 +159,23 @@ fn the_commands_death_becomes_ours_without_a_core() {
     }
 }
 
+/// To die of this one would be to stop.
+#[test]
+fn a_signal_that_stops_becomes_a_status() {
+    let script = "trap '' TSTP; echo ready; while :; do sleep 0.1; done";
+    for (name, signal) in [("TSTP", libc::SIGTSTP), ("TTIN", libc::SIGTTIN)] {
+        let script = script.replace("TSTP", name);
+        let arguments = ["-s", name, "-k", "0.3", "60", "sh", "-c", &script];
+        let mut run = start(grpkill_timeout().args(arguments));
+        run.wait_ready();
+        run.signal(signal);
+        let finished = run.finish();
+        assert_eq!((finished.code, finished.signal), (128 + signal, None), "{finished:?}");
+        let said = format!("interrupted by {name}; ended by {name}, KILL in");
+        assert!(finished.stderr.contains(&said), "{finished:?}");
+    }
+}
+
 #[test]
 fn verbose_tells_every_signal_and_the_sender() {
     let mut run =
