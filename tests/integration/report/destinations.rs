@@ -35,6 +35,28 @@ fn a_hyphen_is_standard_error() {
     }
 }
 
+/// What leads to one of our own streams: a path like any other, for which nothing is kept open.
+#[test]
+fn a_path_may_lead_to_our_own_streams() {
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join("link");
+    for stream in ["/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/proc/self/fd/2"] {
+        let _ = fs::remove_file(&link);
+        symlink(stream, &link).unwrap();
+        for path in [Path::new(stream), &link] {
+            let mut command = grpkill_timeout();
+            command.arg("--report").arg(path).args(["60", "sh", "-c", "exit 3"]);
+            let finished = run(&mut command);
+            let (report, other) = match stream {
+                "/dev/stdout" | "/proc/self/fd/1" => (&finished.stdout, &finished.stderr),
+                _ => (&finished.stderr, &finished.stdout),
+            };
+            assert_eq!((finished.code, &**other), (3, ""), "{}: {finished:?}", path.display());
+            assert_exited_3(report);
+        }
+    }
+}
+
 #[test]
 fn on_standard_error_it_comes_after_what_is_said() {
     let finished = run(grpkill_timeout().args(["--report=-", "0.05", "sleep", "1000"]));
@@ -141,6 +163,24 @@ fn an_existing_file_is_appended_to_and_keeps_its_mode() {
     run(reports.program().args(["60", "sh", "-c", "exit 3"]));
     let text = fs::read_to_string(&path).unwrap();
     assert_exited_3(text.strip_prefix("not ours\n").expect("it is still there"));
+}
+
+/// A line that was cut off, for want of room, does not take the next one with it.
+#[test]
+fn a_line_that_was_cut_off_is_ended_first() {
+    let (cut, whole) = ("{\"version\":1,\"comm", "{\"version\":1,\"comm\n");
+    // The second one is the control.
+    for before in [cut, whole] {
+        let reports = Reports::new();
+        fs::write(reports.path(), before).unwrap();
+        for _ in 0..2 {
+            run(reports.program().args(["60", "sh", "-c", "exit 3"]));
+        }
+        let text = fs::read_to_string(reports.path()).unwrap();
+        let rest = text.strip_prefix(whole).unwrap_or_else(|| panic!("{before:?}: {text:?}"));
+        let statuses = parse_all(rest).iter().map(|report| report.exit_status).collect::<Vec<_>>();
+        assert_eq!(statuses, [3, 3], "{before:?}: {text:?}");
+    }
 }
 
 #[test]
