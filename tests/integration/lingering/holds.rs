@@ -38,7 +38,14 @@ fn who_holds_an_output_is_named() {
 fn a_file_can_be_held_too() {
     let directory = tempfile::tempdir().unwrap();
     let [ours, other] = ["ours", "other"].map(|name| directory.path().join(name));
-    for (output, expected) in [("2>/dev/null", true), (">OTHER 2>/dev/null", false)] {
+    for (output, expected) in [
+        ("2>/dev/null", true),
+        (">OTHER 2>/dev/null", false),
+        // Who reads what has been written is no reason to wait; who could write is.
+        ("5<ours >/dev/null 2>/dev/null", false),
+        ("5>>ours >/dev/null 2>/dev/null", true),
+        ("5<>ours >/dev/null 2>/dev/null", true),
+    ] {
         let stray = turned(&output.replace("OTHER", other.to_str().unwrap()));
         fs::write(directory.path().join("script"), until_told(&stray)).unwrap();
         let us = format!("{PROGRAM} 0 bash script >ours; echo ended");

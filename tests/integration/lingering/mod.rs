@@ -1,5 +1,6 @@
 //! What outlives the command: who is ended, who is left, who is waited for, and what is said.
 
+mod allowed;
 mod cost;
 mod holds;
 mod hostile;
