@@ -11,9 +11,11 @@ use crate::harness::{
 };
 use crate::report::read_reports;
 
-fn copy(from: &str, to: &Path, mode: u32) {
-    fs::copy(from, to).expect("the file can be copied");
-    fs::set_permissions(to, fs::Permissions::from_mode(mode)).expect("its mode can be set");
+/// Not by this process: a child that another thread forks just then would have the copy open for writing,
+/// and nobody can run it as long as it does.
+fn copy(from: &str, to: &Path, mode: &str) {
+    let installed = Command::new("install").args(["-m", mode, from]).arg(to).status();
+    assert!(installed.expect("install can be run").success());
 }
 
 #[test]
@@ -25,9 +27,9 @@ fn a_member_that_we_may_not_signal_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = directory.path().join("grpkill-timeout");
-    copy(PROGRAM, &program, 0o755);
+    copy(PROGRAM, &program, "755");
     let set_user_id = directory.path().join("become-root");
-    copy(&fixture(), &set_user_id, 0o4755);
+    copy(&fixture(), &set_user_id, "4755");
     let script = format!("{} become-root & sleep 1000", set_user_id.display());
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -57,8 +59,8 @@ fn of_a_hidden_child_the_report_tells_what_is_known() {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let at = |name: &str| directory.path().join(name);
-        copy(PROGRAM, &at("grpkill-timeout"), 0o755);
-        copy(&fixture(), &at("become-root"), 0o4755);
+        copy(PROGRAM, &at("grpkill-timeout"), "755");
+        copy(&fixture(), &at("become-root"), "4755");
         let script = format!("{} become-root & read line; exit 0", at("become-root").display());
         let mounted = format!(
             "mount -t proc -o {option} none /proc && exec setpriv --reuid=65534 --regid=65534 \
