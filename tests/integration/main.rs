@@ -4,6 +4,8 @@
 //! says so and is skipped there; with `GRPKILL_TEST_ALL=1`, as CI sets it, it is required.
 
 mod harness;
+mod members;
+mod pty;
 
 mod compat;
 mod completions;

@@ -1,19 +1,13 @@
 //! The real shells, asked what they would offer.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
-use std::time::Instant;
+use std::process::Command;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{Winsize, openpty};
 use tempfile::TempDir;
 
-use crate::harness::{PROGRAM, WATCHDOG, can, has_program, run};
+use crate::harness::{PROGRAM, can, has_program, run};
+use crate::pty::Pty;
 
 /// The directory with the files under test.
 const COMPLETIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/completions");
@@ -160,69 +154,20 @@ fn fish(home: &Home, line: &str) -> Vec<String> {
 }
 
 /// A shell on a pseudo-terminal, where Tab inserts everything that it would offer.
-struct Session {
-    master: File,
-    child: Child,
-    seen: String,
-    /// How far it has been read.
-    at: usize,
-}
+struct Session(Pty);
 
 impl Session {
     fn start(home: &Home) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
-        let (master, slave) = (File::from(pty.master), File::from(pty.slave));
-        let again = || slave.try_clone().expect("a descriptor");
-        let mut command = home.command();
-        command.stdin(again()).stdout(again()).stderr(again());
-        // SAFETY: nothing here allocates; descriptor 0 is the terminal.
-        unsafe {
-            command.pre_exec(|| {
-                Errno::result(libc::setsid())?;
-                Errno::result(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
-                Ok(())
-            });
-        }
-        let child = command.spawn().expect("it can be started");
-        Self { master, child, seen: String::new(), at: 0 }
+        Self(Pty::start(&mut home.command(), 24, 200))
     }
 
     /// Types a line and a tab, and sees what the line has become by running it.
     fn complete(&mut self, line: &str) -> Vec<String> {
-        self.read_to("ready> ");
-        write!(self.master, "grpkill-timeout {line}\t\r").expect("the terminal is there");
-        self.read_to("[begin]\r\n");
-        let arguments = self.read_to("[end]\r\n");
+        let Self(pty) = self;
+        pty.read_to("ready> ");
+        pty.press(&format!("grpkill-timeout {line}\t\r"));
+        pty.read_to("[begin]\r\n");
         let argument = |line: &str| line.trim_matches(['[', ']']).to_owned();
-        arguments.lines().map(argument).collect()
-    }
-
-    /// Reads to the end of this text, and returns what was before it.
-    fn read_to(&mut self, text: &str) -> String {
-        let until = Instant::now() + WATCHDOG;
-        loop {
-            if let Some(length) = self.seen[self.at..].find(text) {
-                let before = self.seen[self.at..self.at + length].to_owned();
-                self.at += length + text.len();
-                return before;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            let mut readable = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-            let timeout = PollTimeout::try_from(left).expect("it is short");
-            let ready = poll(&mut readable, timeout).expect("it can be waited for");
-            assert!(ready > 0, "{text:?} never came; on the screen: {:?}", self.seen);
-            let mut buffer = [0; 4096];
-            let length = self.master.read(&mut buffer).unwrap_or(0);
-            assert!(length > 0, "it has ended; on the screen: {:?}", self.seen);
-            self.seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        pty.read_to("[end]\r\n").lines().map(argument).collect()
     }
 }

@@ -1,8 +1,7 @@
 //! The terminal: real shells on a real pseudo-terminal, with keys typed by the test.
 
-mod members;
-mod pty;
 mod reader;
+mod session;
 mod shell;
 
 mod nested;

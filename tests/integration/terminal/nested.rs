@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{find_program, has_program, is_alive, is_root, signal_process, wait_gone};
 

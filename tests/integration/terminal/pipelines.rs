@@ -1,7 +1,7 @@
 //! In a pipeline others share our group: what a key does to us it does to them, and the other way
 //! round.
 
-use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{has_program, state};
 

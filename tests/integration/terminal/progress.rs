@@ -1,6 +1,6 @@
 //! `--progress`: shown by the terminal itself, and gone at the end whatever happens.
 
-use super::pty::{CTRL_C, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_Z, Terminal};
 use crate::harness::{grpkill_timeout, run, signal_process};
 
 /// The terminal's own sequence, up to its state.

@@ -1,6 +1,6 @@
 //! A script that reads line by line, which most tests here run.
 
-use super::pty::Terminal;
+use super::session::Terminal;
 use crate::harness::state;
 
 /// Files in the home directory of every session: short names, and no quoting that shells differ in.

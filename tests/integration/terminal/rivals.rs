@@ -1,9 +1,9 @@
 //! Others who want the terminal too: in our group, in our job, and outside of both.
 
-use super::members::group_of;
-use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{children, is_alive, signal_process, state};
+use crate::members::group_of;
 
 /// The shell has taken the terminal meanwhile, which is not to be taken from it.
 #[test]

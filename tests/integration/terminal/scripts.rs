@@ -4,9 +4,9 @@ use std::process::Command;
 
 use nix::sys::termios::LocalFlags;
 
-use super::members::{group_of, members};
-use super::pty::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use crate::harness::{is_alive, state, wait_gone};
+use crate::members::{group_of, members};
 
 /// A script under an interactive shell, and one that leads the session itself.
 const UNDER_A_SHELL: [bool; 2] = [true, false];

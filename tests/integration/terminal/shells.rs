@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::members::group_of;
-use super::pty::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::has_program;
+use crate::members::group_of;
 
 #[test]
 fn cat_reads_what_is_typed() {

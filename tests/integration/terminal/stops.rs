@@ -1,9 +1,9 @@
 //! Ctrl-Z, `fg`, `bg` and `&`, and limits that pass meanwhile.
 
-use super::members::signal_group;
-use super::pty::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{PROGRAM, children, is_alive, signal_process, state, wait_gone};
+use crate::members::signal_group;
 
 #[test]
 fn stopped_and_in_front_again_it_goes_on_reading() {
@@ -270,7 +270,7 @@ fn ctrl_c_ends_the_hook_of_who_had_the_terminal() {
 fn modes_are_restored_when_the_command_was_killed() {
     for how in ["-k 0.1", "-s KILL"] {
         let mut terminal = Terminal::running(&mut command(&format!("{how} 100 fixture raw deaf")));
-        let before = terminal.first_modes.clone();
+        let before = terminal.first_modes().clone();
         terminal.expect_number("in raw mode ");
         assert_ne!(terminal.modes(), before);
         terminal.limit_passes();
@@ -282,7 +282,7 @@ fn modes_are_restored_when_the_command_was_killed() {
 #[test]
 fn modes_are_left_as_a_command_that_ends_by_itself_wants_them() {
     let mut terminal = Terminal::running(&mut command("100 fixture raw untidy"));
-    let before = terminal.first_modes.clone();
+    let before = terminal.first_modes().clone();
     terminal.expect("in raw mode ");
     terminal.press("x");
     assert_eq!(terminal.wait_exit(), 0);

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::members::group_of;
-use super::pty::{CTRL_C, CTRL_D, CTRL_Q, CTRL_S, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, CTRL_Q, CTRL_S, CTRL_Z, Terminal};
 use super::shell::Shell;
 use crate::harness::{is_alive, signal_process, sleeps, state, wait_until};
+use crate::members::group_of;
 
 #[test]
 fn without_a_controlling_terminal_nothing_is_lent() {

@@ -1,28 +1,20 @@
-//! A pseudo-terminal with somebody in front of it, who types and reads.
+//! An interactive session, with somebody in front of the terminal who types and reads.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
+use std::fs;
 use std::os::unix::fs::symlink;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::stat::Mode;
 use nix::sys::termios::{InputFlags, LocalFlags, Termios, tcgetattr};
 use nix::unistd::tcgetpgrp;
 use tempfile::TempDir;
 
-use super::members::{Member, members};
 use super::reader::SCRIPTS;
 use super::shell::Shell;
 use crate::harness::{PROGRAM, WATCHDOG, children, fixture, signal_process};
+use crate::members::{Member, members};
+use crate::pty::Pty;
 
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
@@ -31,17 +23,10 @@ pub const CTRL_S: &str = "\x13";
 pub const CTRL_Z: &str = "\x1a";
 pub const CTRL_BACKSLASH: &str = "\x1c";
 
-/// A terminal, the session on it, and what was read from it.
+/// A session on a terminal, in a home directory of its own.
 pub struct Terminal {
-    /// `None` after it has been hung up.
-    master: Option<File>,
-    child: Child,
-    /// The modes before anybody could change them.
-    pub first_modes: Termios,
+    pty: Pty,
     home: TempDir,
-    seen: String,
-    /// How far the test has read.
-    at: usize,
 }
 
 impl Terminal {
@@ -59,13 +44,11 @@ impl Terminal {
 
     /// Starts a command as the leader of the session.
     pub fn running(command: &mut Command) -> Self {
-        let (master, slave) = open().expect("a pseudo-terminal");
         let home = tempfile::tempdir().expect("a directory");
         for (name, text) in SCRIPTS {
             fs::write(home.path().join(name), text).expect("a script");
         }
         symlink(PROGRAM, home.path().join("timeout")).expect("a link");
-        let slave = || slave.try_clone().expect("a descriptor");
         let mut path = vec![directory_of(PROGRAM), directory_of(&fixture())];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         command
@@ -77,29 +60,13 @@ impl Terminal {
             .env_remove("LESS")
             .env_remove("TMUX")
             .env_remove("MAKEFLAGS")
-            .current_dir(home.path())
-            .stdin(slave())
-            .stdout(slave())
-            .stderr(slave());
-        // SAFETY: nothing here allocates; descriptor 0 is the terminal.
-        unsafe {
-            command.pre_exec(|| {
-                for signal in 1..32 {
-                    libc::signal(signal, libc::SIG_DFL);
-                }
-                Errno::result(libc::setsid())?;
-                Errno::result(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
-                Ok(())
-            });
-        }
-        set_size(&master, 24, 200);
-        let first_modes = tcgetattr(&master).expect("it is a terminal");
-        let child = command.spawn().expect("it can be started");
-        // The command keeps descriptors, and with them a terminal that would not hang up.
-        command.stdin(std::process::Stdio::null());
-        command.stdout(std::process::Stdio::null());
-        command.stderr(std::process::Stdio::null());
-        Self { master: Some(master), child, first_modes, home, seen: String::new(), at: 0 }
+            .current_dir(home.path());
+        Self { pty: Pty::start(command, 24, 200), home }
+    }
+
+    /// The modes before anybody could change them.
+    pub fn first_modes(&self) -> &Termios {
+        &self.pty.first_modes
     }
 
     pub fn home(&self) -> &Path {
@@ -113,8 +80,7 @@ impl Terminal {
 
     /// Types.
     pub fn press(&mut self, keys: &str) {
-        let mut master = self.master();
-        master.write_all(keys.as_bytes()).expect("the terminal is there");
+        self.pty.press(keys);
     }
 
     /// Types a line.
@@ -152,37 +118,26 @@ impl Terminal {
 
     /// Waits for a text after the one that was expected last.
     pub fn expect(&mut self, text: &str) {
-        self.wait_until(text, |this| this.find(text));
+        self.pty.read_to(text);
     }
 
     /// Waits for a text, and returns the number that follows it.
     pub fn expect_number(&mut self, text: &str) -> i32 {
         self.expect(text);
-        let mut number = None;
-        self.wait_until("a number", |this| {
-            let rest = &this.seen[this.at..];
+        self.pty.find("a number", |rest| {
             // Its end must be there too.
-            let end = rest.find(|next: char| !next.is_ascii_digit());
-            number = end.and_then(|end| rest[..end].parse().ok());
-            number.is_some()
-        });
-        number.expect("it has come")
+            let end = rest.find(|next: char| !next.is_ascii_digit())?;
+            Some((end, rest[..end].parse().ok()?))
+        })
     }
 
     /// Waits for the prompt, and returns the status of the last command.
     pub fn prompt(&mut self) -> i32 {
-        let mut status = 0;
-        self.wait_until("a prompt", |this| {
-            let rest = &this.seen[this.at..];
-            let found = rest.match_indices('<').find_map(|(start, _)| {
+        let status = self.pty.find("a prompt", |rest| {
+            rest.match_indices('<').find_map(|(start, _)| {
                 let end = start + rest[start..].find('>')?;
-                Some((end, rest[start + 1..end].parse::<i32>().ok()?))
-            });
-            if let Some((end, number)) = found {
-                status = number;
-                this.at += end + 1;
-            }
-            found.is_some()
+                Some((end + 1, rest[start + 1..end].parse().ok()?))
+            })
         });
         let shell = self.session();
         self.wait_until("the terminal is not the shell's", |this| this.foreground_group() == shell);
@@ -205,7 +160,7 @@ impl Terminal {
     /// Leaves the shell, after which nothing of the session is there.
     pub fn leave(mut self) {
         self.line("exit 7");
-        assert_eq!(self.wait_exit(), 7, "{:?}", self.seen);
+        assert_eq!(self.wait_exit(), 7, "{:?}", self.screen());
         let session = self.session();
         self.wait_until("something of the session is left", |_| members(session).is_empty());
     }
@@ -214,31 +169,26 @@ impl Terminal {
     pub fn wait_exit(&mut self) -> i32 {
         let mut code = 0;
         self.wait_until("it does not end", |this| {
-            let status = this.child.try_wait().expect("it is our child");
-            let of = |status: std::process::ExitStatus| {
-                status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
-            };
-            code = status.map_or(0, of);
-            status.is_some()
+            let ended = this.pty.exit_code();
+            code = ended.unwrap_or(0);
+            ended.is_some()
         });
         code
     }
 
     /// Everything that has been read.
     pub fn screen(&mut self) -> &str {
-        while self.read(Duration::ZERO) {}
-        &self.seen
+        self.pty.screen()
     }
 
     /// What has been read that no test has expected yet.
     pub fn unread(&mut self) -> &str {
-        while self.read(Duration::ZERO) {}
-        &self.seen[self.at..]
+        self.pty.unread()
     }
 
     /// The session's id and its leader's pid.
     pub fn session(&self) -> i32 {
-        self.child.id().cast_signed()
+        self.pty.session()
     }
 
     /// Everything in the session but its leader.
@@ -285,16 +235,16 @@ impl Terminal {
     }
 
     pub fn foreground_group(&self) -> i32 {
-        tcgetpgrp(self.master()).map_or(0, nix::unistd::Pid::as_raw)
+        tcgetpgrp(self.pty.master()).map_or(0, nix::unistd::Pid::as_raw)
     }
 
     pub fn modes(&self) -> Termios {
-        tcgetattr(self.master()).expect("it is a terminal")
+        tcgetattr(self.pty.master()).expect("it is a terminal")
     }
 
     /// Changes the size of the window.
     pub fn resize(&self, rows: u16, columns: u16) {
-        set_size(self.master(), rows, columns);
+        self.pty.resize(rows, columns);
     }
 
     /// Waits until what is typed is not shown, as for a password.
@@ -304,92 +254,16 @@ impl Terminal {
 
     /// The window is closed.
     pub fn hang_up(&mut self) {
-        self.master = None;
+        self.pty.hang_up();
     }
 
     /// Waits for what no event tells, and reads meanwhile.
     pub fn wait_until(&mut self, otherwise: &str, mut condition: impl FnMut(&mut Self) -> bool) {
         let until = Instant::now() + WATCHDOG;
         while !condition(self) {
-            if Instant::now() > until {
-                let members: Vec<_> = members(self.session()).iter().map(Member::tell).collect();
-                panic!("{otherwise:?} never came; on the screen: {:?}\n{members:#?}", self.seen);
-            }
-            self.read(Duration::from_millis(2));
+            self.pty.wait(until, otherwise);
         }
     }
-
-    fn master(&self) -> &File {
-        self.master.as_ref().expect("it has not been hung up")
-    }
-
-    fn find(&mut self, text: &str) -> bool {
-        let found = self.seen[self.at..].find(text);
-        self.at += found.map_or(0, |start| start + text.len());
-        found.is_some()
-    }
-
-    /// Reads what is there, or comes within this time.
-    fn read(&mut self, patience: Duration) -> bool {
-        let Some(mut master) = self.master.as_ref() else {
-            thread::sleep(patience);
-            return false;
-        };
-        let patience = PollTimeout::try_from(patience).expect("it is short");
-        let mut ready = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut ready, patience).is_err() {
-            return false;
-        }
-        let events = ready[0].revents().unwrap_or(PollFlags::empty());
-        let mut bytes = [0; 4096];
-        // Nobody has the terminal open any more, or nothing has come.
-        let readable = events.contains(PollFlags::POLLIN);
-        let length = if readable { master.read(&mut bytes).unwrap_or(0) } else { 0 };
-        self.seen.push_str(&String::from_utf8_lossy(&bytes[..length]));
-        if length == 0 && !events.is_empty() {
-            thread::sleep(Duration::from_millis(2));
-        }
-        length > 0
-    }
-}
-
-impl Drop for Terminal {
-    /// A test that fails half-way leaves nothing behind, not even another session.
-    fn drop(&mut self) {
-        let mut pids = vec![self.session()];
-        let mut at = 0;
-        while let Some(pid) = pids.get(at).copied() {
-            pids.extend(children(pid));
-            at += 1;
-        }
-        self.master = None;
-        let reaped = !matches!(self.child.try_wait(), Ok(None));
-        let others = members(self.session()).into_iter().map(|member| member.pid);
-        for pid in others.chain(pids.into_iter().skip(usize::from(reaped))) {
-            // SAFETY: the call takes numbers; these are of our session, or were a moment ago.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-        }
-        let _ = self.child.wait();
-    }
-}
-
-/// Both ends of a pseudo-terminal, which nothing inherits that another test starts meanwhile: a
-/// terminal hangs up when the last one has closed it.
-fn open() -> nix::Result<(File, File)> {
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let master = posix_openpt(flags)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let slave = nix::fcntl::open(ptsname_r(&master)?.as_str(), flags, Mode::empty())?;
-    // SAFETY: the descriptor is the master's, which gives it up.
-    Ok((unsafe { File::from_raw_fd(master.into_raw_fd()) }, slave.into()))
-}
-
-fn set_size(master: &File, rows: u16, columns: u16) {
-    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the pointer is to a size.
-    let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
-    assert_eq!(result, 0);
 }
 
 fn directory_of(file: &str) -> std::path::PathBuf {
