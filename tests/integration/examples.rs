@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::harness::{
     Finished, PROGRAM, can, children, find_program, has_program, is_alive, is_root, isolate_git,
-    run, signal_process, start, wait_gone, wait_until,
+    path_with, run, signal_process, start, wait_gone, wait_until,
 };
 
 const HANGS: &str = "#!/bin/sh\nkill -ALRM \"$PPID\"\nwhile :; do sleep 1000; done\n";
@@ -51,13 +51,11 @@ impl Machine {
     }
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut path = vec![self.path("bin")];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut command = Command::new(program);
         isolate_git(&mut command)
             .current_dir(self.home.path())
             .env("HOME", self.home.path())
-            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("PATH", path_with(&[self.path("bin")]))
             .env("GITHUB_STEP_SUMMARY", self.path("summary"));
         command
     }

@@ -4,6 +4,7 @@
 //! wants it, and the end of file of a pipe that the whole tree has inherited is its death
 //! certificate. A watchdog turns a hang into a failure with what was said so far.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -51,6 +52,13 @@ pub fn isolate_git(command: &mut Command) -> &mut Command {
         }
     }
     command.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
+}
+
+/// The value of `PATH` with these directories before those that it has.
+pub fn path_with(first: &[PathBuf]) -> OsString {
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let path = first.iter().cloned().chain(std::env::split_paths(&rest));
+    std::env::join_paths(path).expect("no directory has a colon in its name")
 }
 
 /// A program that runs, with its two outputs captured.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{PROGRAM, can, has_program, run};
+use crate::harness::{PROGRAM, can, has_program, path_with, run};
 use crate::pty::Pty;
 
 /// The directory with the files under test.
@@ -129,10 +129,8 @@ impl Home {
             command.arg("--noprofile").arg("--rcfile").arg(&file).arg("-i");
         }
         let program = Path::new(PROGRAM).parent().expect("it is in a directory");
-        let mut path = vec![program.to_owned()];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         command
-            .env("PATH", std::env::join_paths(path).expect("a path"))
+            .env("PATH", path_with(&[program.to_owned()]))
             .env("HOME", home)
             .env("ZDOTDIR", home)
             .env("XDG_CONFIG_HOME", home.join(".config"))

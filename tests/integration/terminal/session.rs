@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::reader::SCRIPTS;
 use super::shell::Shell;
-use crate::harness::{PROGRAM, WATCHDOG, children, fixture, signal_process};
+use crate::harness::{PROGRAM, WATCHDOG, children, fixture, path_with, signal_process};
 use crate::members::{Member, members};
 use crate::pty::Pty;
 
@@ -49,10 +49,8 @@ impl Terminal {
             fs::write(home.path().join(name), text).expect("a script");
         }
         symlink(PROGRAM, home.path().join("timeout")).expect("a link");
-        let mut path = vec![directory_of(PROGRAM), directory_of(&fixture())];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         command
-            .env("PATH", std::env::join_paths(path).expect("a path"))
+            .env("PATH", path_with(&[directory_of(PROGRAM), directory_of(&fixture())]))
             .env("HOME", home.path())
             .env("TERM", "xterm")
             .env("LC_ALL", "C")
