@@ -253,17 +253,26 @@ pub fn signal_process(pid: i32, signal: i32) {
 
 /// Kills a process and all below it, and tells their commands.
 fn kill_tree(root: i32) -> Vec<String> {
-    let mut killed = Vec::new();
-    let mut pids = vec![root];
-    while let Some(pid) = pids.pop() {
-        pids.extend(children(pid));
+    let kill = |pid: i32| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        killed.push(String::from_utf8_lossy(&command).replace('\0', " "));
         // SAFETY: the call takes numbers. The process was our child's descendant a moment ago,
         // and this is only done when a test has failed.
         unsafe { libc::kill(pid, libc::SIGKILL) };
+        String::from_utf8_lossy(&command).replace('\0', " ")
+    };
+    tree(root).into_iter().map(kill).collect()
+}
+
+/// A process and all below it. They are to be known before the first is killed: what a process leaves
+/// behind is no longer below it.
+pub fn tree(root: i32) -> Vec<i32> {
+    let mut pids = vec![root];
+    let mut at = 0;
+    while let Some(pid) = pids.get(at).copied() {
+        pids.extend(children(pid));
+        at += 1;
     }
-    killed
+    pids
 }
 
 /// The children of a process.

@@ -15,7 +15,7 @@ use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{Termios, tcgetattr};
 
-use crate::harness::{WATCHDOG, children};
+use crate::harness::{WATCHDOG, tree};
 use crate::members::{Member, members};
 
 /// A terminal, the leader of the session on it, and what was read from it. The session is killed
@@ -158,12 +158,7 @@ impl Pty {
 impl Drop for Pty {
     /// A test that fails half-way leaves nothing behind, not even another session.
     fn drop(&mut self) {
-        let mut pids = vec![self.session()];
-        let mut at = 0;
-        while let Some(pid) = pids.get(at).copied() {
-            pids.extend(children(pid));
-            at += 1;
-        }
+        let pids = tree(self.session());
         self.master = None;
         let reaped = !matches!(self.leader.try_wait(), Ok(None));
         let others = members(self.session()).into_iter().map(|member| member.pid);
