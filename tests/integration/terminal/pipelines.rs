@@ -14,15 +14,9 @@ fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
         ] {
             let mut terminal = Terminal::shell(shell);
             terminal.start_reader(line);
-            terminal.press(CTRL_Z);
-            terminal.prompt();
-            terminal.wait_stopped();
-            terminal.assert_in_order();
-            terminal.command("fg");
+            terminal.stop_and_resume();
             terminal.reads("two");
-            terminal.press(CTRL_D);
-            terminal.prompt();
-            terminal.assert_in_order();
+            terminal.prompt_after(CTRL_D);
             terminal.leave();
         }
     }
@@ -32,12 +26,8 @@ fn ctrl_z_stops_the_whole_pipeline_and_fg_continues_it() {
 fn ctrl_c_ends_the_whole_pipeline() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal
-            .command_says("grpkill-timeout 100 sh reader | sh -c 'cat; sleep 100'", "reading\r\n");
-        terminal.reads("one");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130, "{shell:?}");
-        terminal.assert_in_order();
+        terminal.start_reader("grpkill-timeout 100 sh reader | sh -c 'cat; sleep 100'");
+        assert_eq!(terminal.prompt_after(CTRL_C), 130, "{shell:?}");
         terminal.leave();
     }
 }
@@ -49,15 +39,9 @@ fn two_of_us_stop_and_go_on_together() {
         // The second does not end by itself with the first: the status would tell who was quicker.
         let line = "grpkill-timeout 100 sh reader | grpkill-timeout 100 sh -c 'cat; sleep 100'";
         terminal.start_reader(line);
-        terminal.press(CTRL_Z);
-        terminal.prompt();
-        terminal.wait_stopped();
-        terminal.assert_in_order();
-        terminal.command("fg");
+        terminal.stop_and_resume();
         terminal.reads("two");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_C), shell.status_in_front(130), "{shell:?}");
         terminal.leave();
     }
 }
@@ -66,19 +50,11 @@ fn two_of_us_stop_and_go_on_together() {
 fn two_that_read_take_turns() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.script("first", "sh reader >&2");
-        terminal.script("second", "echo second is here; sh reader </dev/tty");
-        let line = "grpkill-timeout 100 sh first | grpkill-timeout 100 sh second";
-        terminal.line(line);
-        terminal.expect("second is here");
-        // Whichever has been first.
-        terminal.reads("one");
+        terminal.two_readers();
         terminal.press(CTRL_D);
         terminal.expect("end of input");
         terminal.reads("two");
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0, "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_D), 0, "{shell:?}");
         terminal.leave();
     }
 }
@@ -92,14 +68,12 @@ fn ctrl_z_before_the_terminal_is_lent_stops_the_job() {
         let (ours, reader) = terminal.reader_behind();
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.press(CTRL_Z);
-        terminal.prompt();
+        terminal.prompt_after(CTRL_Z);
         assert_eq!((state(ours), state(reader)), (Some('T'), Some('T')));
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.reads("one");
-        terminal.press(CTRL_D);
-        terminal.prompt();
+        terminal.prompt_after(CTRL_D);
         terminal.leave();
     }
 }
@@ -125,7 +99,6 @@ fn a_passphrase_is_asked_for_by_who_catches_the_stop() {
             terminal.expect("ssh-ed25519");
             assert_eq!(terminal.prompt(), 0, "{line}");
         }
-        terminal.assert_in_order();
         terminal.leave();
     }
 }

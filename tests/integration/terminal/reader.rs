@@ -12,8 +12,26 @@ pub const SCRIPTS: [(&str, &str); 2] = [
 impl Terminal {
     /// Types a command that has the script `reader` read, and waits until it does.
     pub fn start_reader(&mut self, line: impl AsRef<str>) {
-        self.command_says(line.as_ref(), "reading\r\n");
+        self.line(line.as_ref());
+        self.reader_begins();
+    }
+
+    /// Waits until the script `reader` reads.
+    pub fn reader_begins(&mut self) {
+        self.expect("reading\r\n");
         self.reads("one");
+    }
+
+    /// Has the script `reader` run twice in a pipeline, each under one of us and with the terminal for
+    /// what it reads and writes, and waits until one reads and the other waits for the terminal. Did
+    /// both ask for it at once, the slower one of us might take it from who has begun to read.
+    pub fn two_readers(&mut self) {
+        self.script("first", "exec sh reader </dev/tty >&2");
+        self.script("second", "until [ -e go ]; do sleep 0.01; done; exec sh first");
+        self.start_reader("grpkill-timeout 100 sh first | grpkill-timeout 100 sh second");
+        self.script("go", "");
+        self.expect("reading\r\n");
+        self.wait_until("both read", |this| this.job().iter().any(|member| member.state == 'T'));
     }
 
     /// Types a line that the script `reader` is to read.

@@ -1,6 +1,6 @@
 //! Others who want the terminal too: in our group, in our job, and outside of both.
 
-use super::session::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
+use super::session::{CTRL_C, CTRL_D, Terminal};
 use super::shell::Shell;
 use crate::harness::{children, is_alive, signal_process, state};
 use crate::members::group_of;
@@ -18,11 +18,10 @@ fn a_terminal_that_the_shell_has_taken_stays_the_shells() {
         signal_process(ours, libc::SIGSTOP);
         terminal.prompt();
         terminal.line("bg");
-        terminal.wait_until("it is not continued", |_| state(ours) == Some('S'));
+        terminal.wait_state(ours, 'S');
         terminal.assert_in_order();
         signal_process(command, libc::SIGKILL);
         terminal.wait_until("it does not end", |_| !is_alive(ours));
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -32,26 +31,16 @@ fn a_terminal_that_the_shell_has_taken_stays_the_shells() {
 fn ctrl_z_stops_who_waits_for_the_terminal_too() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.script("first", "exec sh reader >&2");
-        terminal.script("second", "exec sh reader </dev/tty >&2");
-        terminal.line("grpkill-timeout 100 sh first | grpkill-timeout 100 sh second");
-        terminal.expect("reading\r\n");
-        terminal.expect("reading\r\n");
+        terminal.two_readers();
         for _ in 0..2 {
             terminal.reads("one");
-            terminal.press(CTRL_Z);
-            terminal.prompt();
-            terminal.wait_stopped();
-            terminal.assert_in_order();
-            terminal.command("fg");
+            terminal.stop_and_resume();
         }
         terminal.reads("two");
         terminal.press(CTRL_D);
         terminal.expect("end of input");
         terminal.reads("three");
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0, "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_D), 0, "{shell:?}");
         terminal.leave();
     }
 }
@@ -80,7 +69,6 @@ fn who_reads_in_our_own_group_reads_after_the_command() {
         terminal.line("three");
         terminal.expect("rival got three");
         terminal.prompt();
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -100,10 +88,8 @@ fn who_reads_in_our_own_group_behind_stops_us_too() {
         terminal.command("fg");
         terminal.line("one");
         terminal.expect("rival got one, working");
-        terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
-        terminal.press(CTRL_C);
-        terminal.prompt();
-        terminal.assert_in_order();
+        terminal.wait_state(worker, 'S');
+        terminal.prompt_after(CTRL_C);
         terminal.leave();
     }
 }
@@ -130,7 +116,6 @@ fn two_of_us_in_the_job_of_another_take_turns() {
         terminal.expect("end of input");
     }
     assert_eq!(terminal.prompt(), 0);
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -144,19 +129,13 @@ fn all_of_the_job_is_stopped_and_continued() {
         let workers = [terminal.expect_number("working "), terminal.expect_number("working ")];
         assert_ne!(group_of(workers[0]), group_of(workers[1]));
         for _ in 0..2 {
-            terminal.press(CTRL_Z);
-            terminal.prompt();
-            terminal.wait_stopped();
-            terminal.assert_in_order();
-            terminal.command("fg");
+            terminal.stop_and_resume();
             for worker in workers {
-                terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
+                terminal.wait_state(worker, 'S');
             }
         }
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130));
+        assert_eq!(terminal.prompt_after(CTRL_C), shell.status_in_front(130));
         assert!(workers.iter().all(|worker| !is_alive(*worker)));
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -170,11 +149,9 @@ fn with_another_timeout_it_is_one_or_the_other() {
     terminal.command_says("sh script", "reading\r\n");
     terminal.expect("status 124");
     assert_eq!(terminal.prompt(), 0);
-    terminal.line("timeout --foreground 0.5 sh -c 'fixture worker & wait'");
-    let worker = terminal.expect_number("working ");
+    let worker = terminal.start_worker("timeout --foreground 0.5 sh -c 'fixture worker & wait'");
     assert_eq!(terminal.prompt(), 124);
     assert!(is_alive(worker) && children(worker).is_empty());
     signal_process(worker, libc::SIGKILL);
-    terminal.assert_in_order();
     terminal.leave();
 }

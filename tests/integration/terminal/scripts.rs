@@ -5,11 +5,16 @@ use std::process::Command;
 use nix::sys::termios::LocalFlags;
 
 use super::session::{CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_Z, Terminal};
-use crate::harness::{is_alive, state, wait_gone};
+use crate::harness::{is_alive, wait_gone};
 use crate::members::{group_of, members};
 
 /// A script under an interactive shell, and one that leads the session itself.
 const UNDER_A_SHELL: [bool; 2] = [true, false];
+
+/// A command that reads, and one that does not.
+const COMMANDS: [&str; 2] = [READER, "fixture worker"];
+
+const READER: &str = "sh reader";
 
 /// Runs a script.
 fn script(under_a_shell: bool, text: &str) -> Terminal {
@@ -25,6 +30,24 @@ fn script(under_a_shell: bool, text: &str) -> Terminal {
     if under_a_shell {
         terminal.line("sh script");
     }
+    terminal
+}
+
+/// Waits until one of these is at work.
+fn begins(terminal: &mut Terminal, command: &str) {
+    match command {
+        READER => terminal.reader_begins(),
+        _ => terminal.expect("working"),
+    }
+}
+
+/// Runs a script in which the script `reader` writes through a pipe, and waits until it reads.
+fn pipeline(under_a_shell: bool, then: &str) -> Terminal {
+    let text = format!("grpkill-timeout 100 sh reader | sed -u 's/^/through: /'\n{then}");
+    let mut terminal = script(under_a_shell, &text);
+    terminal.expect("through: reading\r\n");
+    terminal.line("one");
+    terminal.expect("through: got one");
     terminal
 }
 
@@ -44,8 +67,7 @@ fn two_commands_read_one_after_the_other() {
         let twice = "grpkill-timeout 100 sh reader\ngrpkill-timeout 100 sh reader\nexit 3";
         let mut terminal = script(under, twice);
         for _ in 0..2 {
-            terminal.expect("reading\r\n");
-            terminal.reads("one");
+            terminal.reader_begins();
             terminal.press(CTRL_D);
             terminal.expect("end of input");
         }
@@ -58,8 +80,7 @@ fn the_script_reads_after_the_command_has() {
     for under in UNDER_A_SHELL {
         let text = "grpkill-timeout 100 sh reader\nread line\necho \"script got $line\"";
         let mut terminal = script(under, text);
-        terminal.expect("reading\r\n");
-        terminal.reads("one");
+        terminal.reader_begins();
         terminal.press(CTRL_D);
         terminal.expect("end of input");
         terminal.line("two");
@@ -84,15 +105,10 @@ fn the_command_sets_the_modes() {
 fn a_key_that_ends_the_command_stops_the_script() {
     for under in UNDER_A_SHELL {
         for (key, status) in [(CTRL_C, 130), (CTRL_BACKSLASH, 131)] {
-            for command in ["sh reader", "fixture worker"] {
+            for command in COMMANDS {
                 let text = format!("grpkill-timeout 100 {command}\necho went on");
                 let mut terminal = script(under, &text);
-                if command == "sh reader" {
-                    terminal.expect("reading\r\n");
-                    terminal.reads("one");
-                } else {
-                    terminal.expect("working");
-                }
+                begins(&mut terminal, command);
                 terminal.press(key);
                 assert_eq!(end(&mut terminal, under), status, "{command}");
                 assert!(!terminal.screen().contains("went on"), "{}", terminal.screen());
@@ -109,17 +125,12 @@ fn ctrl_z_stops_the_script_and_fg_continues_all() {
         terminal.script("script", &format!("grpkill-timeout 100 {command}\necho went on; exit 3"));
         terminal.start_reader("sh script");
         for _ in 0..3 {
-            terminal.press(CTRL_Z);
-            assert_eq!(terminal.prompt(), 148);
-            terminal.assert_in_order();
-            terminal.wait_stopped();
-            terminal.command("fg");
+            assert_eq!(terminal.stop_and_resume(), 148);
             terminal.reads("two");
         }
         terminal.press(CTRL_D);
         terminal.expect("went on");
         assert_eq!(terminal.prompt(), 3);
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -128,20 +139,16 @@ fn ctrl_z_stops_the_script_and_fg_continues_all() {
 fn a_script_that_does_not_read_stops_and_goes_on_too() {
     let mut terminal = Terminal::bash();
     terminal.script("script", "grpkill-timeout 100 fixture worker\necho went on");
-    terminal.line("sh script");
-    let worker = terminal.expect_number("working ");
-    terminal.press(CTRL_Z);
-    assert_eq!(terminal.prompt(), 148);
+    let worker = terminal.start_worker("sh script");
+    assert_eq!(terminal.prompt_after(CTRL_Z), 148);
     terminal.wait_stopped();
     terminal.behind("continued\r\n");
     terminal.command("fg");
-    terminal.press(CTRL_Z);
-    assert_eq!(terminal.prompt(), 148);
+    assert_eq!(terminal.prompt_after(CTRL_Z), 148);
     terminal.wait_stopped();
     terminal.command("fg");
-    terminal.wait_until("it is not continued", |_| state(worker) == Some('S'));
-    terminal.press(CTRL_C);
-    assert_eq!(terminal.prompt(), 130);
+    terminal.wait_state(worker, 'S');
+    assert_eq!(terminal.prompt_after(CTRL_C), 130);
     wait_gone(worker);
     terminal.leave();
 }
@@ -149,11 +156,7 @@ fn a_script_that_does_not_read_stops_and_goes_on_too() {
 #[test]
 fn a_pipeline_in_a_script_reads_and_writes() {
     for under in UNDER_A_SHELL {
-        let text = "grpkill-timeout 100 sh reader | sed -u 's/^/through: /'\nexit 3";
-        let mut terminal = script(under, text);
-        terminal.expect("through: reading\r\n");
-        terminal.line("one");
-        terminal.expect("through: got one");
+        let mut terminal = pipeline(under, "exit 3");
         terminal.press(CTRL_D);
         terminal.expect("through: end of input");
         assert_eq!(end(&mut terminal, under), 3);
@@ -163,11 +166,7 @@ fn a_pipeline_in_a_script_reads_and_writes() {
 #[test]
 fn a_key_ends_the_whole_pipeline_in_a_script() {
     for under in UNDER_A_SHELL {
-        let text = "grpkill-timeout 100 sh reader | sed -u 's/^/through: /'\necho went on";
-        let mut terminal = script(under, text);
-        terminal.expect("through: reading\r\n");
-        terminal.line("one");
-        terminal.expect("through: got one");
+        let mut terminal = pipeline(under, "echo went on");
         terminal.press(CTRL_C);
         assert_eq!(end(&mut terminal, under), 130);
         assert!(!terminal.screen().contains("went on"));
@@ -215,14 +214,9 @@ fn the_size_of_the_window_reaches_the_command() {
 #[test]
 fn closing_the_window_ends_the_job() {
     for under in UNDER_A_SHELL {
-        for command in ["sh reader", "fixture worker"] {
+        for command in COMMANDS {
             let mut terminal = script(under, &format!("grpkill-timeout 100 {command}"));
-            if command == "sh reader" {
-                terminal.expect("reading\r\n");
-                terminal.reads("one");
-            } else {
-                terminal.expect("working");
-            }
+            begins(&mut terminal, command);
             terminal.hang_up();
             let session = terminal.session();
             terminal.wait_exit();
@@ -242,12 +236,10 @@ fn output_from_behind_waits_for_the_terminal_where_that_is_wanted() {
     assert_eq!(terminal.prompt(), 0);
     let ours = terminal.our_pid();
     let reader = terminal.child_of(ours);
-    terminal.wait_until("it does not stop", |_| state(reader) == Some('T'));
+    terminal.wait_state(reader, 'T');
     assert!(!terminal.unread().contains("reading"));
     terminal.command("fg");
-    terminal.expect("reading\r\n");
-    terminal.reads("one");
-    terminal.press(CTRL_D);
-    assert_eq!(terminal.prompt(), 0);
+    terminal.reader_begins();
+    assert_eq!(terminal.prompt_after(CTRL_D), 0);
     terminal.leave();
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::reader::SCRIPTS;
 use super::shell::Shell;
-use crate::harness::{PROGRAM, WATCHDOG, children, fixture, path_with, signal_process};
+use crate::harness::{PROGRAM, WATCHDOG, children, fixture, path_with, signal_process, state};
 use crate::members::{Member, members};
 use crate::pty::Pty;
 
@@ -114,6 +114,12 @@ impl Terminal {
         self.expect(text);
     }
 
+    /// Types a command that has `fixture worker` work in front or behind, and returns its pid.
+    pub fn start_worker(&mut self, line: &str) -> i32 {
+        self.line(line);
+        self.expect_number("working ")
+    }
+
     /// Waits for a text after the one that was expected last.
     pub fn expect(&mut self, text: &str) {
         self.pty.read_to(text);
@@ -142,6 +148,22 @@ impl Terminal {
         status
     }
 
+    /// Types a key that ends or stops the job in front, and returns what the shell says of it.
+    pub fn prompt_after(&mut self, key: &str) -> i32 {
+        self.press(key);
+        self.prompt()
+    }
+
+    /// Stops the job in front with all that is in it, and continues it there when the shell has been
+    /// seen to be in order. Returns what the shell says of the stopped job.
+    pub fn stop_and_resume(&mut self) -> i32 {
+        let status = self.prompt_after(CTRL_Z);
+        self.wait_stopped();
+        self.assert_in_order();
+        self.command("fg");
+        status
+    }
+
     /// Runs a command to its end and returns its status.
     pub fn run(&mut self, line: &str) -> i32 {
         self.line(line);
@@ -155,8 +177,9 @@ impl Terminal {
         assert_eq!(self.prompt(), 0);
     }
 
-    /// Leaves the shell, after which nothing of the session is there.
+    /// Leaves the shell, which is in order, and after which nothing of the session is there.
     pub fn leave(mut self) {
+        self.assert_in_order();
         self.line("exit 7");
         assert_eq!(self.wait_exit(), 7, "{:?}", self.screen());
         let session = self.session();
@@ -201,6 +224,11 @@ impl Terminal {
         self.wait_until("something goes on", |this| {
             this.job().iter().all(|member| member.state == 'T')
         });
+    }
+
+    /// Waits until a process of the session is in this state.
+    pub fn wait_state(&mut self, pid: i32, letter: char) {
+        self.wait_until(&format!("{pid} in state {letter}"), |_| state(pid) == Some(letter));
     }
 
     /// Waits for our program in the session, outermost first.

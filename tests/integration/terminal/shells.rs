@@ -14,9 +14,7 @@ fn cat_reads_what_is_typed() {
         terminal.command("grpkill-timeout 100 cat");
         terminal.line("one");
         terminal.expect("one\r\none\r\n");
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0, "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_D), 0, "{shell:?}");
         terminal.leave();
     }
 }
@@ -34,7 +32,6 @@ fn a_key_is_read_at_once_and_without_echo() {
         terminal.press("y");
         terminal.expect("key y");
         assert_eq!(terminal.prompt(), 0);
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -73,74 +70,41 @@ fn an_interactive_shell_inside_has_jobs_and_keys() {
         terminal.expect("still here");
         terminal.line("exit 3");
         assert_eq!(terminal.prompt(), 3, "{shell:?}");
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
 
 #[test]
-fn ctrl_c_ends_what_has_the_terminal_and_what_has_not() {
+fn a_key_ends_what_has_the_terminal_and_what_has_not() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.command("grpkill-timeout 100 sh reader");
-        terminal.reads("one");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130, "{shell:?}");
-        terminal.command_says("grpkill-timeout 100 fixture worker", "working ");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130, "{shell:?}");
-        terminal.assert_in_order();
+        for (key, status) in [(CTRL_C, 130), (CTRL_BACKSLASH, 131)] {
+            terminal.command("grpkill-timeout 100 sh reader");
+            terminal.reads("one");
+            assert_eq!(terminal.prompt_after(key), status, "{shell:?}");
+            terminal.start_worker("grpkill-timeout 100 fixture worker");
+            assert_eq!(terminal.prompt_after(key), status, "{shell:?}");
+            terminal.assert_in_order();
+        }
         terminal.leave();
     }
 }
 
+/// Where it is in the same pipeline as we are, and where it is under us.
 #[test]
-fn ctrl_backslash_ends_what_has_the_terminal_and_what_has_not() {
-    for shell in Shell::all() {
-        let mut terminal = Terminal::shell(shell);
-        terminal.command("grpkill-timeout 100 sh reader");
-        terminal.reads("one");
-        terminal.press(CTRL_BACKSLASH);
-        assert_eq!(terminal.prompt(), 131, "{shell:?}");
-        terminal.command_says("grpkill-timeout 100 fixture worker", "working ");
-        terminal.press(CTRL_BACKSLASH);
-        assert_eq!(terminal.prompt(), 131, "{shell:?}");
-        terminal.assert_in_order();
-        terminal.leave();
-    }
-}
-
-#[test]
-fn a_pager_in_the_same_pipeline_keeps_its_keys() {
+fn a_pager_reads_its_keys_from_the_terminal() {
     if !has_program("less") {
         return;
     }
     for shell in Shell::all() {
-        let mut terminal = Terminal::shell(shell);
-        terminal.command_says("grpkill-timeout 100 seq 1000 | less", "\r\n22\r\n");
-        terminal.press("G");
-        terminal.expect("\r\n1000\r\n");
-        terminal.press("q");
-        terminal.prompt();
-        terminal.assert_in_order();
-        terminal.leave();
-    }
-}
-
-#[test]
-fn a_pager_under_us_reads_its_keys_from_the_terminal() {
-    if !has_program("less") {
-        return;
-    }
-    for shell in Shell::all() {
-        let mut terminal = Terminal::shell(shell);
-        terminal.command_says("seq 1000 | grpkill-timeout 100 less", "\r\n22\r\n");
-        terminal.press("G");
-        terminal.expect("\r\n1000\r\n");
-        terminal.press("q");
-        assert_eq!(terminal.prompt(), 0);
-        terminal.assert_in_order();
-        terminal.leave();
+        for line in ["grpkill-timeout 100 seq 1000 | less", "seq 1000 | grpkill-timeout 100 less"] {
+            let mut terminal = Terminal::shell(shell);
+            terminal.command_says(line, "\r\n22\r\n");
+            terminal.press("G");
+            terminal.expect("\r\n1000\r\n");
+            assert_eq!(terminal.prompt_after("q"), 0, "{shell:?}, {line}");
+            terminal.leave();
+        }
     }
 }
 
@@ -160,7 +124,6 @@ fn an_editor_writes_its_file() {
                 fs::read_to_string(terminal.home().join("note")).ok(),
                 Some("hello\n".into())
             );
-            terminal.assert_in_order();
             terminal.leave();
         }
     }
@@ -169,17 +132,14 @@ fn an_editor_writes_its_file() {
 #[test]
 fn the_command_is_in_front_only_while_it_needs_to_be() {
     let mut terminal = Terminal::bash();
-    terminal.line("grpkill-timeout 100 fixture worker");
-    let worker = terminal.expect_number("working ");
+    let worker = terminal.start_worker("grpkill-timeout 100 fixture worker");
     let ours = terminal.our_pid();
     assert_eq!(terminal.foreground_group(), group_of(ours));
     assert_ne!(group_of(worker), group_of(ours));
-    terminal.press(CTRL_C);
-    assert_eq!(terminal.prompt(), 130);
+    assert_eq!(terminal.prompt_after(CTRL_C), 130);
     terminal.command("grpkill-timeout 100 sh reader");
     terminal.reads("one");
     let ours = terminal.our_pid();
     assert_ne!(terminal.foreground_group(), group_of(ours));
-    terminal.press(CTRL_D);
-    assert_eq!(terminal.prompt(), 0);
+    assert_eq!(terminal.prompt_after(CTRL_D), 0);
 }

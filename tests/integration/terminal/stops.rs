@@ -11,15 +11,12 @@ fn stopped_and_in_front_again_it_goes_on_reading() {
         let mut terminal = Terminal::shell(shell);
         terminal.start_reader("grpkill-timeout 100 sh reader");
         for _ in 0..3 {
-            terminal.press(CTRL_Z);
-            assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+            assert_eq!(terminal.prompt_after(CTRL_Z), shell.status_stopped(), "{shell:?}");
             terminal.assert_in_order();
             terminal.command("fg");
             terminal.reads("again");
         }
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0);
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_D), 0);
         terminal.leave();
     }
 }
@@ -28,22 +25,17 @@ fn stopped_and_in_front_again_it_goes_on_reading() {
 fn what_does_not_read_goes_on_behind_and_in_front() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.line("grpkill-timeout 100 fixture worker");
-        let worker = terminal.expect_number("working ");
-        terminal.press(CTRL_Z);
-        assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+        let worker = terminal.start_worker("grpkill-timeout 100 fixture worker");
+        assert_eq!(terminal.prompt_after(CTRL_Z), shell.status_stopped(), "{shell:?}");
         assert_eq!(state(worker), Some('T'));
         terminal.behind("continued\r\n");
         terminal.command("fg");
-        terminal.press(CTRL_Z);
-        terminal.prompt();
+        terminal.prompt_after(CTRL_Z);
         assert_eq!(state(worker), Some('T'));
         terminal.command("fg");
-        terminal.wait_until("it is not continued", |_| state(worker) == Some('S'));
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130));
+        terminal.wait_state(worker, 'S');
+        assert_eq!(terminal.prompt_after(CTRL_C), shell.status_in_front(130));
         assert!(!is_alive(worker));
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -54,19 +46,15 @@ fn what_reads_stops_again_behind_and_goes_on_in_front() {
         let mut terminal = Terminal::shell(shell);
         terminal.start_reader("grpkill-timeout 100 sh reader");
         let reader = terminal.foreground_group();
-        terminal.press(CTRL_Z);
-        terminal.prompt();
+        terminal.prompt_after(CTRL_Z);
         terminal.line("bg");
         let ours = terminal.our_pid();
-        terminal.wait_until("it reads in the background", |_| {
-            state(ours) == Some('S') && state(reader) == Some('T')
-        });
+        terminal.wait_state(ours, 'S');
+        terminal.wait_state(reader, 'T');
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.reads("again");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_C), shell.status_in_front(130), "{shell:?}");
         terminal.leave();
     }
 }
@@ -80,9 +68,7 @@ fn started_behind_it_reads_when_brought_to_the_front() {
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.reads("again");
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0, "{shell:?}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_D), 0, "{shell:?}");
         terminal.leave();
     }
 }
@@ -94,8 +80,7 @@ fn keys_that_come_before_the_terminal_is_lent_act_too() {
         let (_, reader) = terminal.reader_behind();
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), shell.status_in_front(130), "{shell:?}");
+        assert_eq!(terminal.prompt_after(CTRL_C), shell.status_in_front(130), "{shell:?}");
         assert!(!is_alive(reader));
         terminal.leave();
     }
@@ -114,7 +99,6 @@ fn a_limit_that_passes_leaves_the_prompt_in_order() {
         terminal.limit_passes();
         assert_eq!(terminal.prompt(), 137, "{shell:?}");
         assert!(!is_alive(deaf));
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -124,7 +108,6 @@ fn a_real_limit_ends_what_reads() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
         assert_eq!(terminal.run("grpkill-timeout 0.3 cat"), 124, "{shell:?}");
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -139,7 +122,6 @@ fn our_own_death_gives_the_shell_its_terminal() {
             signal_process(terminal.our_pid(), signal);
             assert_eq!(terminal.prompt(), 128 + signal, "{shell:?}");
             wait_gone(reader);
-            terminal.assert_in_order();
             terminal.leave();
         }
     }
@@ -151,12 +133,10 @@ fn a_limit_that_passes_while_stopped_shows_in_front() {
         let mut terminal = Terminal::shell(shell);
         terminal.start_reader("grpkill-timeout 100 sh reader");
         let ours = terminal.our_pid();
-        terminal.press(CTRL_Z);
-        assert_eq!(terminal.prompt(), shell.status_stopped());
+        assert_eq!(terminal.prompt_after(CTRL_Z), shell.status_stopped());
         signal_process(ours, libc::SIGALRM);
         assert_eq!(state(ours), Some('T'));
         assert_eq!(terminal.run("fg"), shell.status_in_front(124), "{shell:?}");
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -169,7 +149,6 @@ fn a_limit_ends_what_waits_for_the_terminal_behind() {
         signal_process(ours, libc::SIGALRM);
         terminal.wait_until("the limit does not end it", |_| state(ours).is_none());
         assert_eq!(state(reader), None);
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -181,10 +160,8 @@ fn a_limit_that_passes_while_stopped_ends_the_job_at_once() {
         terminal.start_reader("grpkill-timeout -q 5 sh reader");
         let ours = terminal.our_pid();
         let reader = terminal.child_of(ours);
-        terminal.press(CTRL_Z);
-        assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+        assert_eq!(terminal.prompt_after(CTRL_Z), shell.status_stopped(), "{shell:?}");
         terminal.wait_until("it outlives its limit", |_| !is_alive(reader) && !is_alive(ours));
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -193,23 +170,21 @@ fn a_limit_that_passes_while_stopped_ends_the_job_at_once() {
 fn what_lingers_and_is_waited_for_is_stopped_and_goes_on_with_us() {
     for shell in Shell::all() {
         let mut terminal = Terminal::shell(shell);
-        terminal.line("grpkill-timeout --lingering=wait 100 sh -c 'fixture worker & :'");
-        let worker = terminal.expect_number("working ");
+        let worker = terminal
+            .start_worker("grpkill-timeout --lingering=wait 100 sh -c 'fixture worker & :'");
         let ours = terminal.our_pid();
         terminal.wait_until("it is not left behind", |_| children(ours).contains(&worker));
         for _ in 0..2 {
-            terminal.press(CTRL_Z);
-            assert_eq!(terminal.prompt(), shell.status_stopped(), "{shell:?}");
+            assert_eq!(terminal.prompt_after(CTRL_Z), shell.status_stopped(), "{shell:?}");
             // We do not wait for it to act on the signal.
-            terminal.wait_until("it does not stop", |_| state(worker) == Some('T'));
+            terminal.wait_state(worker, 'T');
             terminal.assert_in_order();
             terminal.command("fg");
-            terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
+            terminal.wait_state(worker, 'S');
         }
         // A key would not do: what a script has in the background ignores it.
         terminal.limit_passes();
         assert_eq!(terminal.prompt(), shell.status_in_front(124), "{shell:?}");
-        terminal.assert_in_order();
         terminal.leave();
     }
 }
@@ -226,7 +201,6 @@ fn who_is_being_ended_may_still_ask_for_the_terminal() {
     terminal.limit_passes();
     terminal.expect("it was set");
     assert_eq!(terminal.prompt(), 124);
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -236,18 +210,15 @@ fn who_is_being_ended_may_still_ask_for_the_terminal() {
 fn ctrl_z_stops_us_where_the_command_is_stopped_already() {
     for options in ["", "-f"] {
         let mut terminal = Terminal::bash();
-        terminal.line(&format!("grpkill-timeout {options} 100 fixture worker"));
-        let worker = terminal.expect_number("working ");
+        let worker =
+            terminal.start_worker(&format!("grpkill-timeout {options} 100 fixture worker"));
         signal_process(worker, libc::SIGSTOP);
-        terminal.wait_until("it does not stop", |_| state(worker) == Some('T'));
-        terminal.press(CTRL_Z);
-        assert_eq!(terminal.prompt(), 148, "{options}");
+        terminal.wait_state(worker, 'T');
+        assert_eq!(terminal.prompt_after(CTRL_Z), 148, "{options}");
         terminal.assert_in_order();
         terminal.command("fg");
-        terminal.wait_until("it does not go on", |_| state(worker) == Some('S'));
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130, "{options}");
-        terminal.assert_in_order();
+        terminal.wait_state(worker, 'S');
+        assert_eq!(terminal.prompt_after(CTRL_C), 130, "{options}");
         terminal.leave();
     }
 }
@@ -259,10 +230,8 @@ fn ctrl_c_ends_the_hook_of_who_had_the_terminal() {
     terminal.start_reader("grpkill-timeout -q --on-timeout='echo hook; sleep 1000' 100 sh reader");
     terminal.limit_passes();
     terminal.expect("hook\r\n");
-    terminal.press(CTRL_C);
-    assert_eq!(terminal.prompt(), 124);
+    assert_eq!(terminal.prompt_after(CTRL_C), 124);
     assert!(!terminal.screen().contains("the command of --on-timeout"));
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -301,7 +270,7 @@ fn a_raw_command_that_stops_itself_finds_the_modes_as_without_us() {
         terminal.assert_in_order();
         terminal.line("fg");
         terminal.wait_foreground(raw);
-        terminal.wait_until("it does not go on", |_| state(raw) == Some('S'));
+        terminal.wait_state(raw, 'S');
         let flags = terminal.modes().local_flags;
         terminal.line("x");
         terminal.expect("key x");

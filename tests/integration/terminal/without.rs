@@ -18,23 +18,20 @@ fn without_a_controlling_terminal_nothing_is_lent() {
     let setsid = terminal.foreground_group();
     terminal.reads("one");
     assert_eq!(terminal.foreground_group(), setsid);
-    terminal.press(CTRL_D);
-    assert_eq!(terminal.prompt(), 0);
-    terminal.assert_in_order();
+    assert_eq!(terminal.prompt_after(CTRL_D), 0);
     terminal.leave();
 }
 
 #[test]
 fn without_a_terminal_a_stopped_command_stops_nobody_and_is_ended() {
     let mut terminal = Terminal::bash();
-    terminal.line("setsid -w grpkill-timeout 100 fixture worker < /dev/null");
-    let worker = terminal.expect_number("working ");
+    let worker = terminal.start_worker("setsid -w grpkill-timeout 100 fixture worker < /dev/null");
     let ours = group_of(worker);
     assert_eq!(ours, worker);
     signal_process(worker, libc::SIGTSTP);
     // In an orphaned group TSTP does nothing; STOP does.
     signal_process(worker, libc::SIGSTOP);
-    terminal.wait_until("it does not stop", |_| state(worker) == Some('T'));
+    terminal.wait_state(worker, 'T');
     let parent = parent_of(worker);
     assert_ne!(state(parent), Some('T'));
     signal_process(parent, libc::SIGALRM);
@@ -50,7 +47,6 @@ fn closed_input_is_no_reason_to_have_no_terminal() {
     terminal.line("secret");
     terminal.expect("it is secret");
     assert_eq!(terminal.prompt(), 0);
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -64,7 +60,6 @@ fn the_terminal_on_standard_error_alone_is_enough() {
     terminal.command(line);
     terminal.reads("one");
     assert_eq!(terminal.prompt(), 0);
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -74,8 +69,7 @@ fn in_an_orphaned_group_a_key_stops_nobody_for_ever() {
     // The leader of the session is us, and our parent is in another one.
     let mut terminal =
         Terminal::running(Command::new(crate::harness::PROGRAM).args(["100", "sh", "reader"]));
-    terminal.expect("reading\r\n");
-    terminal.reads("one");
+    terminal.reader_begins();
     let reader = terminal.foreground_group();
     terminal.press(CTRL_Z);
     terminal.reads("two");
@@ -94,8 +88,7 @@ fn when_the_parent_has_gone_a_key_stops_nobody_for_ever() {
     let mut terminal = Terminal::bash();
     // A script that ends before us; the shell has its terminal back and keeps it.
     terminal.script("script", "grpkill-timeout 100 fixture worker & exec sleep 0");
-    terminal.line("sh script");
-    let worker = terminal.expect_number("working ");
+    let worker = terminal.start_worker("sh script");
     let ours = parent_of(worker);
     terminal.assert_in_order();
     signal_process(worker, libc::SIGTSTP);
@@ -103,7 +96,6 @@ fn when_the_parent_has_gone_a_key_stops_nobody_for_ever() {
     signal_process(ours, libc::SIGALRM);
     terminal.wait_until("it does not end", |_| !is_alive(ours));
     assert!(!is_alive(worker));
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -141,20 +133,16 @@ fn in_the_foreground_it_reads_by_itself() {
         assert_eq!(group_of(reader), ours);
         terminal.reads("one");
         for _ in 0..3 {
-            terminal.press(CTRL_Z);
-            assert_eq!(terminal.prompt(), 148);
-            terminal.wait_until("it goes on", |_| {
-                state(ours) == Some('T') && state(reader) == Some('T')
-            });
+            assert_eq!(terminal.prompt_after(CTRL_Z), 148);
+            terminal.wait_state(ours, 'T');
+            terminal.wait_state(reader, 'T');
             terminal.command("fg");
             terminal.reads("two");
         }
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0);
+        assert_eq!(terminal.prompt_after(CTRL_D), 0);
         terminal.assert_in_order();
         terminal.command_says(&format!("grpkill-timeout {options} 100 sh reader"), "reading\r\n");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130);
+        assert_eq!(terminal.prompt_after(CTRL_C), 130);
     }
     terminal.leave();
 }
@@ -172,8 +160,7 @@ fn in_the_foreground_it_may_be_started_behind_and_brought_to_the_front() {
         terminal.assert_in_order();
         terminal.command("fg");
         terminal.reads("one");
-        terminal.press(CTRL_D);
-        assert_eq!(terminal.prompt(), 0, "{shell:?}");
+        assert_eq!(terminal.prompt_after(CTRL_D), 0, "{shell:?}");
         terminal.leave();
     }
 }
@@ -192,7 +179,6 @@ fn in_the_foreground_a_key_reaches_the_command_once() {
     signal_process(ours, libc::SIGUSR1);
     terminal.prompt();
     assert!(!terminal.screen().contains("received 4"));
-    terminal.assert_in_order();
     terminal.leave();
 }
 
@@ -201,12 +187,10 @@ fn under_the_name_timeout_the_terminal_works_too() {
     let mut terminal = Terminal::bash();
     for options in ["", "-k 1", "--foreground"] {
         terminal.start_reader(format!("./timeout {options} 100 sh reader"));
-        terminal.press(CTRL_Z);
-        assert_eq!(terminal.prompt(), 148);
+        assert_eq!(terminal.prompt_after(CTRL_Z), 148);
         terminal.command("fg");
         terminal.reads("two");
-        terminal.press(CTRL_C);
-        assert_eq!(terminal.prompt(), 130);
+        assert_eq!(terminal.prompt_after(CTRL_C), 130);
         terminal.start_reader(format!("./timeout {options} 100 sh reader"));
         terminal.limit_passes();
         assert_eq!(terminal.prompt(), 124);
@@ -226,9 +210,7 @@ fn a_terminal_that_is_held_up_keeps_the_limit_from_nothing() {
         let ours = terminal.our_pid();
         terminal.press(CTRL_S);
         wait_until("the limit does not end it", || !is_alive(deaf) && !is_alive(ours));
-        terminal.press(CTRL_Q);
-        assert_eq!(terminal.prompt(), 137, "{options}");
-        terminal.assert_in_order();
+        assert_eq!(terminal.prompt_after(CTRL_Q), 137, "{options}");
         terminal.leave();
     }
 }
@@ -248,7 +230,6 @@ fn who_has_a_terminal_and_does_nothing_with_it_is_left_alone() {
         terminal.limit_passes();
         terminal.prompt();
     }
-    terminal.assert_in_order();
     terminal.leave();
 }
 
