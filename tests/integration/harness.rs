@@ -300,6 +300,25 @@ pub fn sleeps(pid: i32) -> u64 {
     line.and_then(|count| count.trim().parse().ok()).expect("the kernel counts them")
 }
 
+/// Whether a process waits in poll(2), which one that has a reason to run does not.
+pub fn is_in_poll(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|channel| channel.contains("poll"))
+}
+
+/// Waits until a process has been in the same poll(2) for so long, however little time it was given
+/// before: it waits for no moment that is nearer.
+pub fn wait_at_rest(pid: i32, time: Duration, otherwise: &str) {
+    wait_until(otherwise, || {
+        assert!(is_alive(pid), "{otherwise}: process {pid} has ended");
+        let before = sleeps(pid);
+        let is_asleep = || is_in_poll(pid) && sleeps(pid) == before;
+        is_asleep() && {
+            thread::sleep(time);
+            is_asleep()
+        }
+    });
+}
+
 /// Asserts that nothing has this pid, not even a zombie.
 pub fn assert_gone(pid: i32) {
     assert_eq!(state(pid), None, "process {pid} is still there");

@@ -5,18 +5,16 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{PROGRAM, grpkill_timeout, has_program, run, sleeps, start, wait_until};
-
-fn is_asleep(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/wchan")).is_ok_and(|channel| channel.contains("poll"))
-}
+use crate::harness::{
+    PROGRAM, grpkill_timeout, has_program, is_in_poll, run, sleeps, start, wait_until,
+};
 
 #[test]
 fn nothing_wakes_us_while_nothing_happens() {
     let script = "echo ready; exec sleep 1000";
     let mut run = start(grpkill_timeout().args(["100", "sh", "-c", script]));
     run.wait_ready();
-    wait_until("it does not wait in poll", || is_asleep(run.pid()));
+    wait_until("it does not wait in poll", || is_in_poll(run.pid()));
     let before = sleeps(run.pid());
     thread::sleep(Duration::from_millis(500));
     assert_eq!(sleeps(run.pid()), before);

@@ -9,9 +9,11 @@ mod policies;
 mod report;
 
 use std::fs;
+use std::time::Duration;
 
 use crate::harness::{
-    Running, fixture, grpkill_timeout, is_alive, signal_process, start, wait_until,
+    Running, children, fixture, grpkill_timeout, is_alive, signal_process, start, state,
+    wait_at_rest, wait_until,
 };
 
 /// A command that lingers where it is told to.
@@ -29,6 +31,15 @@ fn leader(options: &[&str], script: &str) -> Running {
 
 fn until_told(script: &str) -> String {
     format!("{script}\nread code; exit $code")
+}
+
+/// The command has ended, and the program waits for longer than who lingers has to go by itself. It
+/// is woken by that end, so it does not rest before it has heard of it.
+fn assert_waits(run: &Running, case: &str) {
+    let waits = format!("{case}: it does not wait");
+    let is_zombie = |child| state(child) == Some('Z');
+    wait_until(&waits, || children(run.pid()).into_iter().any(is_zombie) || !is_alive(run.pid()));
+    wait_at_rest(run.pid(), Duration::from_millis(200), &waits);
 }
 
 /// A process that may outlive the program. It is ended with this value.

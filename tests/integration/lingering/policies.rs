@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::{LEFT, Stray, detached, leader, until_told};
+use super::{LEFT, Stray, assert_waits, detached, leader, until_told};
 use crate::harness::{
     PROGRAM, Running, as_timeout, assert_gone, fixture, grpkill_timeout, run, start,
 };
@@ -90,12 +90,6 @@ fn check(policy: &str, place: &str, end: End, expected: Fate) {
     assert_eq!(named, matches!(expected, Named | EndedNamed), "{case}: {finished:?}");
     let ended = finished.stderr.contains("ended by TERM in ");
     assert_eq!(ended, expected == EndedNamed || matches!(end, End::Limit), "{case}: {finished:?}");
-}
-
-/// Nothing tells that nothing happens. This is longer than who lingers has to go by itself.
-fn assert_waits(run: &Running, case: &str) {
-    thread::sleep(Duration::from_millis(200));
-    assert!(crate::harness::is_alive(run.pid()), "{case}: it has not waited");
 }
 
 fn check_all(policy: &str, expected: [[Fate; 4]; 6]) {

@@ -1,12 +1,11 @@
 //! Where there is no terminal, or none for us; and where the command shares our group.
 
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use super::session::{CTRL_C, CTRL_D, CTRL_Q, CTRL_S, CTRL_Z, Terminal};
 use super::shell::Shell;
-use crate::harness::{is_alive, signal_process, sleeps, state, wait_until};
+use crate::harness::{is_alive, signal_process, state, wait_at_rest, wait_until};
 use crate::members::group_of;
 
 #[test]
@@ -223,10 +222,8 @@ fn who_has_a_terminal_and_does_nothing_with_it_is_left_alone() {
     for (command, says) in [("fixture worker", "working"), ("bash --rcfile inner -i", "inner%")] {
         terminal.command_says(&format!("grpkill-timeout 100 {command}"), says);
         let ours = terminal.our_pid();
-        thread::sleep(Duration::from_millis(600));
-        let before = sleeps(ours);
-        thread::sleep(Duration::from_millis(600));
-        assert_eq!(sleeps(ours), before, "{command}");
+        // Were there another look, it would be sooner.
+        wait_at_rest(ours, Duration::from_millis(600), command);
         terminal.limit_passes();
         terminal.prompt();
     }
