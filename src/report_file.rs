@@ -38,14 +38,11 @@ impl<'a> ReportFile<'a> {
     pub fn write(&self, line: &[u8], console: &Console) {
         let append = || self.destination.append(line, READER).map_err(|error| errno_of(&error));
         let attempt = |streams| helper::attempt(streams, FILE_SYSTEM, append);
-        let result = match &self.destination {
-            Destination::Path(_) => match attempt(Streams::LetGo) {
-                // It leads to a stream that the helper has let go, as /dev/stdout does; and the file
-                // system has answered.
-                Err(Errno::EISDIR) => attempt(Streams::Kept),
-                result => result,
-            },
-            Destination::Descriptor(_) => attempt(Streams::Kept),
+        let result = match attempt(Streams::LetGo) {
+            // It leads to a stream that the helper has let go, as /dev/stdout does; and the file
+            // system has answered.
+            Err(Errno::EISDIR) => attempt(Streams::Kept),
+            result => result,
         };
         if let Err(error) = result {
             if self.name == "-" {

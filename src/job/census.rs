@@ -151,8 +151,9 @@ impl Census {
     ) -> Option<(Seen, T)> {
         let own_pid = process::own_pid();
         let (mut seen, unseen, told) = self.ask(until, |proc| {
-            let helper = process::own_pid();
-            let is_ours = |child: &Stat| child.pid != helper && self.is_ours(child.pid, child.pgid);
+            let helper = proc.reader();
+            let is_ours =
+                |child: &Stat| Some(child.pid) != helper && self.is_ours(child.pid, child.pgid);
             let seen = proc.descendants(own_pid, is_ours, || Instant::now() < until)?;
             let met: HashSet<Pid> = seen.stats.iter().map(|stat| stat.pid).collect();
             let mut unseen = proc.children(own_pid).unwrap_or_default();

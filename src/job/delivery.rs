@@ -26,7 +26,9 @@ pub struct TakenStep {
     signals: Vec<Signal>,
     /// When it had been taken, on the clock of process start times.
     at: Duration,
-    /// Who has got the signals one by one.
+    /// Whether the leader's group has got the signals.
+    to_group: bool,
+    /// Who has got them one by one.
     reached: HashSet<Identity>,
 }
 
@@ -71,7 +73,8 @@ impl Job {
         if is_step {
             let misses = !matches!(target, Target::Leader | Target::Group);
             let (signals, at) = (signals.clone(), Duration::ZERO);
-            self.step = misses.then(|| TakenStep { signals, at, reached: HashSet::new() });
+            self.step =
+                misses.then(|| TakenStep { signals, at, to_group: false, reached: HashSet::new() });
         }
         match target {
             Target::Leader => self.signal_leader(&signals),
@@ -157,6 +160,9 @@ impl Job {
             let (pid, result) = (leader.pid(), leader.signal_group(*signal));
             reached = result.is_ok();
             self.note(at, *signal, Recipient::Group, pid, result);
+        }
+        if let Some(step) = self.step.as_mut().filter(|step| step.signals == signals) {
+            step.to_group = true;
         }
         if self.leader.as_ref().is_some_and(Leader::has_left_group) {
             self.signal_leader(signals);
@@ -321,8 +327,10 @@ impl Job {
     pub(super) fn signal_missed(&mut self, members: &[&Stat], seen: &[Stat]) {
         let Some(step) = &self.step else { return };
         let (signals, kills) = (step.signals.clone(), step.kills());
+        let to_group = step.to_group;
+        let is_in_group = |stat: &Stat| to_group && self.is_in_group(stat);
         let has_got_it = |stat: &&Stat| {
-            stat.is_alive() && (self.is_in_group(stat) || step.reached.contains(&stat.identity()))
+            stat.is_alive() && (is_in_group(stat) || step.reached.contains(&stat.identity()))
         };
         let reached: HashSet<Pid> = seen.iter().filter(has_got_it).map(|stat| stat.pid).collect();
         let is_missed = |stat: &&Stat| {
@@ -331,7 +339,7 @@ impl Job {
                 && process::since_boot(stat.start) <= step.at
         };
         let missed = members.iter().copied();
-        let missed = missed.filter(|stat| !self.is_in_group(stat) && (kills || is_missed(stat)));
+        let missed = missed.filter(|stat| !is_in_group(stat) && (kills || is_missed(stat)));
         let missed: Vec<_> = missed.collect();
         self.signal_each(&missed, &signals);
     }

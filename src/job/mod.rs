@@ -142,9 +142,4 @@ impl Job {
     pub fn except_hook(&mut self, hook: Option<Pid>) {
         self.census.set_hook(hook);
     }
-
-    /// Whether this one was found to be allowed to linger.
-    pub fn is_allowed(&self, stat: &Stat) -> bool {
-        self.census.is_allowed(stat)
-    }
 }

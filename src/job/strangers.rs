@@ -39,9 +39,11 @@ impl Strangers {
             return Self::None;
         }
         let own_pid = process::own_pid();
-        // Who looks may be a child of ours.
-        let is_other = |child: &Stat| child.pid != process::own_pid();
-        let look = |proc: &Proc| proc.descendants(own_pid, is_other, || true);
+        let look = |proc: &Proc| {
+            // Who looks may be a child of ours.
+            let helper = proc.reader();
+            proc.descendants(own_pid, |child: &Stat| Some(child.pid) != helper, || true)
+        };
         let seen = proc().and_then(|proc| survey::ask(&proc, Instant::now() + LOOKING, look)?);
         let Some(Seen { stats: all, .. }) = seen else { return Self::Unknown };
         let children = all.iter().filter(|stat| stat.ppid == own_pid);

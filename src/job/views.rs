@@ -1,5 +1,6 @@
 //! What is looked at to be told, and not to be ended.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::census::{Selection, TO_TELL};
@@ -7,7 +8,7 @@ use super::{Job, LOOKS};
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::activity::Sample;
-use crate::procfs::stat::{Stat, UNKNOWN_STATE};
+use crate::procfs::stat::{Identity, Stat, UNKNOWN_STATE};
 use crate::procfs::tree::Seen;
 use crate::record::{Process, Snapshot};
 use crate::survey::Patience;
@@ -84,5 +85,21 @@ impl Job {
         }
         // They come and go faster than we can look.
         None
+    }
+
+    /// Leaves out those that live and were found to be allowed to.
+    pub fn without_spared(&self, processes: Vec<Process>) -> Vec<Process> {
+        let is_allowed = |process: &&Process| self.census.is_allowed(&process.stat);
+        let allowed: Vec<&Stat> =
+            processes.iter().filter(is_allowed).map(|process| &process.stat).collect();
+        if allowed.is_empty() {
+            return processes;
+        }
+        let there = self.census.are_there(&allowed);
+        let spared = allowed.into_iter().zip(there).filter(|(_, there)| *there != Some(false));
+        let spared: HashSet<Identity> = spared.map(|(stat, _)| stat.identity()).collect();
+        let mut processes = processes;
+        processes.retain(|process| !spared.contains(&process.stat.identity()));
+        processes
     }
 }

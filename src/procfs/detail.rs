@@ -35,6 +35,8 @@ pub struct Detail {
     pub command: Option<Vec<String>>,
     /// The kernel function that it waits in, or the system call.
     pub waits_in: Option<String>,
+    /// The system call, where many wait in that function.
+    pub call: Option<String>,
     /// Those of our outputs that it has open.
     pub holds: Option<Vec<Output>>,
     /// Its sockets.
@@ -61,6 +63,9 @@ impl Output {
     }
 }
 
+/// Where whoever waits for a socket, a terminal or a change of files waits.
+pub const WAIT_WOKEN: &str = "wait_woken";
+
 /// What makes an open file the same as another, whoever has it open.
 #[derive(Debug, PartialEq, Eq)]
 enum OpenFile {
@@ -76,9 +81,15 @@ enum OpenFile {
 impl Proc {
     /// What answers at once, however stuck its memory is: the user and what it waits in.
     pub fn detail_without_waiting(&self, stat: &Stat) -> Detail {
-        let waits_in = || self.waits_in(&self.living_thread(stat));
-        let waits_in = self.may_ask(stat.pid).then(waits_in).flatten();
-        Detail { uid: self.uid(stat.pid), waits_in, ..Detail::default() }
+        let uid = self.uid(stat.pid);
+        if !self.may_ask(stat.pid) {
+            return Detail { uid, ..Detail::default() };
+        }
+        let process = self.living_thread(stat);
+        let waits_in = self.waits_in(&process);
+        let says_little = waits_in.as_deref() == Some(WAIT_WOKEN);
+        let call = says_little.then(|| self.call_of(&process)).flatten().map(str::to_owned);
+        Detail { uid, waits_in, call, ..Detail::default() }
     }
 
     /// Where to look at a process: its own directory, or that of a thread that goes on where the

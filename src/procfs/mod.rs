@@ -76,6 +76,11 @@ impl Proc {
         })
     }
 
+    /// Who reads, by its number here, which for a helper in another pid namespace is not its own.
+    pub fn reader(&self) -> Option<Pid> {
+        std::fs::read_link(self.root.join("self")).ok()?.to_str()?.parse().ok()
+    }
+
     /// What a process is; `None` where there is none of this number. Of one that is avoided that is
     /// less: neither its times nor when it started.
     pub fn stat(&self, pid: Pid) -> Option<Stat> {
@@ -121,9 +126,15 @@ impl Proc {
         if !name.is_empty() && name != "0" {
             return Some(name);
         }
+        self.call_of(process).map(str::to_owned)
+    }
+
+    /// The system call that a process waits in, if it is one of those that wait. `process` is its
+    /// directory.
+    fn call_of(&self, process: &str) -> Option<&'static str> {
         let call = self.read(&format!("{process}/syscall")).ok()?;
         let number = std::str::from_utf8(&call).ok()?.split_ascii_whitespace().next()?;
-        syscall::name(number.parse().ok()?).map(str::to_owned)
+        syscall::name(number.parse().ok()?)
     }
 
     /// Whether a process runs the same program as we do. Names are compared: to look at the files could

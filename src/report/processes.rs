@@ -166,7 +166,8 @@ pub fn notes(process: &Process, view: View) -> Vec<Note> {
     let Process { stat, membership, detail, is_foreign, .. } = process;
     let mut notes = vec![];
     if view == View::Running {
-        notes.extend(detail.waits_in.as_deref().map(|waits_in| Note::strong(show_wait(waits_in))));
+        let wait = |waits_in| Note::strong(show_wait(waits_in, detail.call.as_deref()));
+        notes.extend(detail.waits_in.as_deref().map(wait));
         notes.extend(sockets(detail.sockets.as_deref().unwrap_or_default()));
     }
     match (view, membership) {
@@ -191,11 +192,11 @@ pub fn notes(process: &Process, view: View) -> Vec<Note> {
 }
 
 /// What a process waits for, with the kernel's own name for it.
-fn show_wait(waits_in: &str) -> String {
+fn show_wait(waits_in: &str, call: Option<&str>) -> String {
     // A compiler's copy of the function has a suffix.
     let name = waits_in.split('.').next().unwrap_or(waits_in);
     let name = printable(OsStr::new(name));
-    match waits::meaning(waits_in) {
+    match waits::meaning(waits_in, call) {
         Some(meaning) if meaning != waits_in => format!("waits in {meaning} ({name})"),
         _ => format!("waits in {name}"),
     }
@@ -335,7 +336,7 @@ mod tests {
             ("some_driver", "waits in some_driver"),
             ("futex", "waits in futex"),
         ] {
-            assert_eq!(show_wait(waits_in), expected);
+            assert_eq!(show_wait(waits_in, None), expected);
         }
     }
 

@@ -1,12 +1,23 @@
 //! What a process waits for, in words that help: the kernel's function names are its own.
 #![forbid(unsafe_code)]
 
+use crate::procfs::detail::WAIT_WOKEN;
+
 /// What it means to wait in a kernel function of this name, or in a system call; `None` for one that
 /// says enough, or that nobody knows.
 ///
 /// The names are those of several kernels: they move as the code does. The first that is part of the
-/// name decides, so that what was inlined or has got a suffix is found.
-pub fn meaning(waits_in: &str) -> Option<&'static str> {
+/// name decides, so that what was inlined or has got a suffix is found. Where many wait in one function
+/// the system call tells, as far as it is known.
+pub fn meaning(waits_in: &str, call: Option<&str>) -> Option<&'static str> {
+    if waits_in == WAIT_WOKEN {
+        return Some(match call {
+            Some("connect") => "tcp connect",
+            Some("recvfrom" | "recvmsg" | "recvmmsg") => "socket read",
+            Some("sendto" | "sendmsg") => "socket write",
+            _ => "socket, terminal or inotify",
+        });
+    }
     MEANINGS.iter().find(|(part, _)| waits_in.contains(part)).map(|(_, meaning)| *meaning)
 }
 
@@ -36,7 +47,6 @@ const MEANINGS: &[(&str, &str)] = &[
     ("tty_read", "terminal read"),
     ("n_tty_write", "terminal write"),
     ("tty_wait_until_sent", "terminal write"),
-    ("wait_woken", "socket or terminal"),
     ("nanosleep", "sleep"),
     ("do_wait", "waitpid"),
     ("sigtimedwait", "signal"),
@@ -84,15 +94,27 @@ mod tests {
             (&["ep_poll", "epoll_wait"], "epoll"),
         ] {
             for name in names {
-                assert_eq!(meaning(name), Some(expected), "{name}");
+                assert_eq!(meaning(name, None), Some(expected), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn where_many_wait_the_system_call_tells() {
+        for (call, expected) in [
+            (Some("connect"), "tcp connect"),
+            (Some("recvfrom"), "socket read"),
+            (Some("read"), "socket, terminal or inotify"),
+            (None, "socket, terminal or inotify"),
+        ] {
+            assert_eq!(meaning(WAIT_WOKEN, call), Some(expected), "{call:?}");
         }
     }
 
     #[test]
     fn what_nobody_knows_has_no_meaning() {
         for name in ["", "0", "read", "some_driver_wait"] {
-            assert_eq!(meaning(name), None, "{name}");
+            assert_eq!(meaning(name, None), None, "{name}");
         }
     }
 }

@@ -331,9 +331,8 @@ impl<'a> Supervisor<'a> {
         };
         let (survivors, left): (Vec<_>, Vec<_>) =
             self.left.into_iter().partition(|process| outcome.gave_up && to_be_ended(process));
-        let mut lingering = self.lingering;
-        // It was not known yet that they are nobody's business.
-        lingering.retain(|process| !self.job.is_allowed(&process.stat));
+        // It may not have been known yet that they are nobody's business.
+        let mut lingering = self.job.without_spared(self.lingering);
         lingering.extend(left);
         Record {
             outcome,

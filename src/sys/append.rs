@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::FcntlArg;
 
-use super::FIRST_OWN_FD;
 use super::outlet::write_with_patience;
+use super::stdio;
 
 /// Where a line is to be appended.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl Destination {
             number?.parse::<RawFd>().ok()
         });
         match number {
-            Some(fd) => Self::Descriptor(duplicate(fd)),
+            Some(fd) => Self::Descriptor(descriptor(fd)),
             None => Self::Path(path.to_owned()),
         }
     }
@@ -110,13 +109,11 @@ fn ends_within_a_line(file: &File) -> bool {
 const LOOKS: usize = 3;
 const WRITING: Duration = Duration::from_millis(20);
 
-fn duplicate(fd: RawFd) -> io::Result<File> {
+fn descriptor(fd: RawFd) -> io::Result<File> {
     if fd < 0 {
         return Err(Errno::EBADF.into());
     }
     // SAFETY: the number is only looked at: where it is no open descriptor, the call fails.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    let copy = nix::fcntl::fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(FIRST_OWN_FD))?;
-    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(copy) })
+    Ok(stdio::duplicate(fd)?.into())
 }

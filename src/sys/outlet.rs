@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::IsTerminal;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,8 @@ pub enum Outlet {
     Reopened(File),
     /// What takes a flag with each write.
     Socket,
-    /// On a file system, which may hang.
-    File,
+    /// On a file system, which may hang; a helper writes by this descriptor, and has no other.
+    File(OwnedFd),
     /// What we could not open once more, or a device that takes everything.
     Plain,
 }
@@ -43,7 +43,9 @@ impl Outlet {
             libc::S_IFIFO => reopen().map_or(Self::Plain, Self::Reopened),
             libc::S_IFCHR if is_terminal(stderr) => reopen().map_or(Self::Plain, Self::Reopened),
             libc::S_IFSOCK => Self::Socket,
-            libc::S_IFREG | libc::S_IFBLK => Self::File,
+            libc::S_IFREG | libc::S_IFBLK => {
+                stdio::duplicate(stderr).map_or(Self::Plain, Self::File)
+            }
             _ => Self::Plain,
         }
     }
@@ -54,9 +56,9 @@ impl Outlet {
         match self {
             Self::Reopened(file) => write_with_patience(file.as_fd(), bytes, patience),
             Self::Socket => each_with_patience(stderr, bytes, patience, send),
-            Self::File => {
-                let write = || write_with_patience(stderr, bytes, patience);
-                helper::attempt(Streams::Kept, patience, write)
+            Self::File(file) => {
+                let write = || write_with_patience(file.as_fd(), bytes, patience);
+                helper::attempt(Streams::LetGo, patience, write)
             }
             Self::Plain => write_with_patience(stderr, bytes, patience),
         }

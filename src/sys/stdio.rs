@@ -1,9 +1,9 @@
 //! Standard input, output and error, kept apart from our own descriptors.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag};
 use nix::sys::stat::Mode;
 
 use super::FIRST_OWN_FD;
@@ -47,6 +47,13 @@ pub fn stderr_width() -> Option<usize> {
 pub fn stderr() -> BorrowedFd<'static> {
     // SAFETY: the descriptors 0 to 2 are open from `reserve` on, and nobody closes them.
     unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+}
+
+/// The same open file by a descriptor of our own, which exec closes.
+pub fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let copy = nix::fcntl::fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(FIRST_OWN_FD))?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// Lets go of standard input, output and error: whoever reads from us is not to wait for a helper

@@ -136,6 +136,20 @@ fn with_our_children_in_another_pid_namespace_the_limit_holds() {
         assert!(said.contains(seen), "{seen:?} is not in {said}");
     }
     assert!(report.contains("\"snapshot_complete\":true"), "{report}");
+    assert!(!said.contains("[grpkill-timeout]"), "our own helper is in {said}");
+}
+
+/// A helper of ours has another number there than its own, and is none of the tree all the same.
+#[test]
+fn with_our_children_in_another_pid_namespace_who_does_nothing_is_idle() {
+    if !is_root() || !has_program("unshare") {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--pid", PROGRAM, "--idle=500ms", "0", "sh", "-c", "sleep 1000 & wait"]);
+    let finished = run(&mut command);
+    assert_eq!(finished.code, 124, "{finished:?}");
+    assert!(finished.stderr.contains("idle for 500ms"), "{finished:?}");
 }
 
 /// Inits as they are put before a container's command.

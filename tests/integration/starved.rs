@@ -119,9 +119,9 @@ fn a_parents_death_counts_where_no_signal_is_queued() {
     );
 }
 
-/// The snapshot needs a helper: without one it is empty, and does not pass for the whole tree.
+/// The snapshot needs a helper: without one it has the names, and does not pass for all.
 #[test]
-fn a_snapshot_that_nobody_can_take_is_not_complete() {
+fn a_snapshot_without_a_helper_is_not_complete() {
     for can_fork in [true, false] {
         let Some(nobody) = Nobody::new() else { return };
         let script = "echo ready; sleep 1000 & wait";
@@ -135,8 +135,22 @@ fn a_snapshot_that_nobody_can_take_is_not_complete() {
         assert_eq!(finished.code, 124, "{finished:?}");
         let report = nobody.report();
         assert_eq!(report.snapshot_complete, can_fork, "{report:?}");
-        assert_eq!(report.snapshot.is_empty(), !can_fork, "{report:?}");
+        let names: Vec<_> = report.snapshot.iter().map(|seen| seen.name.as_deref()).collect();
+        assert_eq!(names, [Some("sh"), Some("sleep")], "{report:?}");
+        assert_eq!(report.snapshot[0].command.is_some(), can_fork, "{report:?}");
         let said = finished.stderr.contains("not all of it could be read");
         assert_eq!(said, !can_fork, "{finished:?}");
     }
+}
+
+/// Without a helper we look ourselves.
+#[test]
+fn who_does_nothing_is_idle_where_nobody_can_fork() {
+    let Some(nobody) = Nobody::new() else { return };
+    let script = "echo ready; sleep 1000 & wait";
+    let mut run = start(nobody.program().args(["--idle=1s", "0", "sh", "-c", script]));
+    run.wait_ready();
+    Nobody::forbid_forks(run.pid());
+    assert_eq!(run.finish().code, 124);
+    assert_eq!(nobody.report().outcome, "idle");
 }
