@@ -4,6 +4,7 @@
 //! stuck in a page fault can hold for ever; any program can arrange that. The child is killed then,
 //! and another one goes on behind the process that it was stuck at.
 
+use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -55,43 +56,14 @@ pub fn read<I: Copy, T: Serialize + DeserializeOwned>(
     patience: Patience,
     look: impl Fn(I) -> T,
 ) -> Vec<Reading<T>> {
-    let until = Instant::now() + patience.all;
-    let mut found = Vec::new();
-    // Where one hangs for ever the next one would, too.
-    while found.len() < items.len() && Instant::now() < until && helper::reap_undead() {
-        let rest = &items[found.len()..];
-        let work = |output| write_each(rest, &look, output);
-        let Ok(helper) = Helper::start(Streams::LetGo, work) else { break };
-        let mut records = Records::new(&helper);
-        let mut next = || {
-            let (mut time, mut hung) = (patience.each, false);
-            loop {
-                match records.next(until.min(Instant::now() + time)) {
-                    Err(Missing::Late) if Instant::now() < until => {
-                        // One that hangs does so twice; else it only waits for a processor.
-                        let hangs = hangs(proc, &helper);
-                        if hangs && hung {
-                            return Err(Missing::Late);
-                        }
-                        (time, hung) = (BLINK, hangs);
-                    }
-                    result => return result,
-                }
-            }
-        };
-        let mut missing = Ok(());
-        while missing.is_ok() && found.len() < items.len() {
-            missing = next().map(|record| found.push(Reading::Done(record)));
-        }
-        match missing {
-            Ok(()) => {}
-            Err(Missing::Late) if hangs(proc, &helper) => found.push(Reading::TooLong),
-            // Somebody has ended or stopped it, or the time is up: that tells nothing of the item.
-            Err(_) => found.push(Reading::NotTried),
-        }
-    }
-    found.resize_with(items.len(), || Reading::NotTried);
-    found
+    let look = |index: usize| record_of(&look(items[index]));
+    let records = read_records(proc, items.len(), patience, &look);
+    let read = |reading| match reading {
+        Reading::Done(record) => told_by(record).map_or(Reading::NotTried, Reading::Done),
+        Reading::TooLong => Reading::TooLong,
+        Reading::NotTried => Reading::NotTried,
+    };
+    records.into_iter().map(read).collect()
 }
 
 /// What a helper comes back with that has asked `/proc`. A process at which one hangs is avoided from
@@ -101,32 +73,65 @@ pub fn ask<T: Serialize + DeserializeOwned>(
     until: Instant,
     ask: impl Fn(&Proc) -> T,
 ) -> Option<T> {
+    ask_record(proc, until, &|proc| record_of(&ask(proc))).and_then(told_by)
+}
+
+/// What a helper tells of one item: some bytes, and a zero, which is not among them, see COBS.
+type Record = Vec<u8>;
+
+/// `None` for what has no such form, which is nothing of ours.
+fn record_of<T: Serialize>(told: &T) -> Option<Record> {
+    postcard::to_allocvec_cobs(told).ok()
+}
+
+fn told_by<T: DeserializeOwned>(mut record: Record) -> Option<T> {
+    postcard::from_bytes_cobs(&mut record).ok()
+}
+
+fn read_records(
+    proc: &Proc,
+    count: usize,
+    patience: Patience,
+    look: &dyn Fn(usize) -> Option<Record>,
+) -> Vec<Reading<Record>> {
+    let until = Instant::now() + patience.all;
+    let mut found = Vec::new();
+    // Where one hangs for ever the next one would, too.
+    while found.len() < count && Instant::now() < until && helper::reap_undead() {
+        let mut rest = found.len()..count;
+        let work = |output| write_each(&mut rest.clone().map_while(look), output);
+        let Ok(helper) = Helper::start(Streams::LetGo, work) else { break };
+        let mut records = Records::new(&helper);
+        let missing = rest.try_for_each(|_| {
+            found.push(Reading::Done(records.next_in(proc, patience.each, until)?));
+            Ok(())
+        });
+        match missing {
+            Ok(()) => {}
+            Err(Missing::Hangs) => found.push(Reading::TooLong),
+            // Somebody has ended or stopped it, or the time is up: that tells nothing of the item.
+            Err(Missing::Late | Missing::Ended) => found.push(Reading::NotTried),
+        }
+    }
+    found.resize_with(count, || Reading::NotTried);
+    found
+}
+
+fn ask_record(
+    proc: &Proc,
+    until: Instant,
+    ask: &dyn Fn(&Proc) -> Option<Record>,
+) -> Option<Record> {
     while helper::reap_undead() {
-        let work = |output| write_each(&[()], |()| ask(proc), output);
+        let work = |output| write_each(&mut ask(proc).into_iter(), output);
         let Ok(helper) = Helper::start(Streams::LetGo, work) else {
             // For want of processes we ask ourselves, and only what always answers.
-            return Some(ask(&proc.avoiding_all()));
+            return ask(&proc.avoiding_all());
         };
-        let mut records = Records::new(&helper);
-        let mut hung_at = None;
-        loop {
-            match records.next(until.min(Instant::now() + BLINK)) {
-                Ok(answer) => return Some(answer),
-                Err(Missing::Ended) => return None,
-                Err(Missing::Late) => {}
-            }
-            let hangs_at = hangs(proc, &helper).then(|| proc.marked());
-            if hangs_at.is_some() && hangs_at == hung_at {
-                break;
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-            hung_at = hangs_at;
-        }
-        drop(helper);
-        if !proc.avoid_marked() {
-            return None;
+        match Records::new(&helper).next_in(proc, BLINK, until) {
+            Ok(answer) => return Some(answer),
+            Err(Missing::Hangs) if proc.avoid_marked() => {}
+            Err(_) => return None,
         }
     }
     None
@@ -137,11 +142,9 @@ fn hangs(proc: &Proc, helper: &Helper) -> bool {
     proc.stat_by_status(helper.pid()).is_some_and(|stat| stat.state == 'D')
 }
 
-/// Writes a record for each item, as soon as it is known. A record ends with a zero, which it does not
-/// contain, see COBS.
-fn write_each<I: Copy, T: Serialize>(items: &[I], look: impl Fn(I) -> T, mut output: impl Write) {
-    for item in items {
-        let Ok(record) = postcard::to_allocvec_cobs(&look(*item)) else { return };
+/// Writes each record as soon as it is known.
+fn write_each(records: &mut dyn Iterator<Item = Record>, mut output: File) {
+    for record in records {
         if output.write_all(&record).is_err() {
             return;
         }
@@ -151,8 +154,10 @@ fn write_each<I: Copy, T: Serialize>(items: &[I], look: impl Fn(I) -> T, mut out
 /// Why there is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Missing {
-    /// It has not come yet.
+    /// It has not come in time.
     Late,
+    /// Whoever was to write it hangs.
+    Hangs,
     /// The helper has ended.
     Ended,
 }
@@ -170,14 +175,33 @@ impl<'a> Records<'a> {
         Self { helper, bytes: Vec::new(), searched: 0 }
     }
 
+    /// The next record, where it comes in so much time; but a helper that only waits for a processor,
+    /// or goes on from one process to the next, has until the end.
+    fn next_in(&mut self, proc: &Proc, each: Duration, until: Instant) -> Result<Record, Missing> {
+        let (mut time, mut hung_at) = (each, None);
+        loop {
+            match self.next_until(until.min(Instant::now() + time)) {
+                Err(Missing::Late) => {}
+                result => return result,
+            }
+            let hangs_at = hangs(proc, self.helper).then(|| proc.marked());
+            if hangs_at.is_some() && hangs_at == hung_at {
+                return Err(Missing::Hangs);
+            }
+            if Instant::now() >= until {
+                return Err(Missing::Late);
+            }
+            (time, hung_at) = (BLINK, hangs_at);
+        }
+    }
+
     /// The next record, where it comes until then.
-    fn next<T: DeserializeOwned>(&mut self, until: Instant) -> Result<T, Missing> {
+    fn next_until(&mut self, until: Instant) -> Result<Record, Missing> {
         loop {
             if let Some(length) = self.bytes[self.searched..].iter().position(|byte| *byte == 0) {
                 let end = self.searched + length;
-                let mut record: Vec<u8> = self.bytes.drain(..=end).collect();
                 self.searched = 0;
-                return postcard::from_bytes_cobs(&mut record).map_err(|_| Missing::Ended);
+                return Ok(self.bytes.drain(..=end).collect());
             }
             self.searched = self.bytes.len();
             // Not on the stack, where whoever calls this would touch all of it at each start.

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use super::waits;
-use super::words::{cut, printable, show_line};
+use super::words::{cut, printable, show_line, width_of};
 use crate::duration::show_age;
 use crate::procfs::Pid;
 use crate::procfs::detail::Output;
@@ -84,7 +84,7 @@ impl Note {
     }
 
     fn width(&self) -> usize {
-        self.text.chars().count()
+        width_of(&self.text)
     }
 }
 
@@ -111,12 +111,12 @@ fn entry(depth: usize, process: &Process, view: View, style: Style) -> Vec<Strin
         depth => format!("{:1$}└ ", "", 2 * (depth - 1)),
     };
     let columns = format!("{:>9} {:<6}{:>11} ", stat.pid, stat.state, shown_age(*age));
-    let indent = COLUMNS + branch.chars().count();
+    let indent = COLUMNS + width_of(&branch);
     let command = cut(
         &show_line(&without_directories(command_words(process))),
         style.width.saturating_sub(indent).max(1),
     );
-    let mut width = indent + command.chars().count();
+    let mut width = indent + width_of(&command);
     let mut lines = vec![format!("{columns}{branch}{command}")];
     let mut separator = "   ";
     for note in notes(process, view) {

@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use crate::redact::redact;
 
 /// How much of a command a sentence shows, in characters.
@@ -68,12 +70,25 @@ fn quote(word: &str) -> String {
     }
 }
 
-/// The beginning of a text that is too long.
+/// The beginning of a text that is too long, in columns.
 pub fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if width_of(text) <= width {
         return text.to_owned();
     }
-    text.chars().take(width - 1).chain(['…']).collect()
+    let mut left = width.saturating_sub(1);
+    let fits = |character: &char| match left.checked_sub(character.width().unwrap_or(0)) {
+        Some(less) => {
+            left = less;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// How many columns of a terminal a text takes, of which some characters take two and some none.
+pub fn width_of(text: &str) -> usize {
+    text.width()
 }
 
 #[cfg(test)]
@@ -96,6 +111,14 @@ mod tests {
         assert_eq!(show(&["a\nb\x1b[31m\u{9b}"]), r"'a\nb\u{1b}[31m\u{9b}'");
         assert_eq!(show(&["\u{202e}txt"]), r"'\u{202e}txt'");
         assert_eq!(show_word(OsStr::from_bytes(b"\xff\xfe")), r"'\xff\xfe'");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_columns() {
+        assert_eq!(cut("宽宽宽宽", 8), "宽宽宽宽");
+        assert_eq!(cut("宽宽宽宽", 7), "宽宽宽…");
+        assert_eq!(cut("宽宽宽宽", 6), "宽宽…");
+        assert_eq!(cut("e\u{301}e\u{301}", 2), "e\u{301}e\u{301}");
     }
 
     #[test]
