@@ -2,30 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashSet;
-use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use crate::policy::{Outcome, Policy};
 use crate::procfs::Pid;
 use crate::procfs::detail::Detail;
 use crate::procfs::stat::Stat;
-use crate::signal::{Origin, Signal};
-use crate::status::ExitStatus;
-
-/// A signal that came to us, and from whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// When we took notice of it.
-    pub at: Instant,
-    /// The signal.
-    pub signal: Signal,
-    /// The kernel or a process.
-    pub origin: Origin,
-    /// The sender's process id; 0 where it is the kernel or a process outside our pid namespace.
-    pub pid: Pid,
-    /// The sender's real user id.
-    pub uid: u32,
-}
+use crate::signal::{Received, Signal};
+use crate::status::{ExitStatus, Usage};
 
 /// A signal that was sent, or that could not be.
 #[derive(Clone, Debug)]
@@ -77,25 +61,6 @@ pub enum Membership {
     Job,
     /// In a session of its own, or another's.
     Detached,
-}
-
-/// What processes have used that were reaped, with those that they have reaped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Time in user mode.
-    pub user: Duration,
-    /// Time in the kernel.
-    pub system: Duration,
-    /// The resident memory of the largest of them, in KiB.
-    pub max_rss_kib: i64,
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, other: Self) {
-        self.user += other.user;
-        self.system += other.system;
-        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
-    }
 }
 
 /// What was running when time was up.

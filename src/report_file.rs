@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::errno::Errno;
+use crate::sys::Errno;
 
 use crate::console::Console;
 use crate::report::words::show_word;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Instant;
 
 use libc::c_int;
 
@@ -188,6 +189,21 @@ fn real_time(name: &str) -> Option<c_int> {
 /// A number of digits alone: `str::parse` would take a sign too.
 fn whole_number(text: &str) -> Option<c_int> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// A signal that came to us, and from whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// When we took notice of it.
+    pub at: Instant,
+    /// The signal.
+    pub signal: Signal,
+    /// The kernel or a process.
+    pub origin: Origin,
+    /// The sender's process id; 0 where it is the kernel or a process outside our pid namespace.
+    pub pid: libc::pid_t,
+    /// The sender's real user id.
+    pub uid: u32,
 }
 
 #[cfg(test)]

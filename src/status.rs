@@ -1,6 +1,9 @@
 //! How a process ended, and how we end.
 #![forbid(unsafe_code)]
 
+use std::ops::AddAssign;
+use std::time::Duration;
+
 use crate::signal::Signal;
 
 /// How the leader ended, as wait(2) tells it.
@@ -83,5 +86,23 @@ impl From<WaitStatus> for ExitStatus {
             WaitStatus::Signaled { signal, .. } => Self::Signal(signal),
             WaitStatus::Lost => Self::FAILED,
         }
+    }
+}
+/// What processes have used that were reaped, with those that they have reaped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Time in user mode.
+    pub user: Duration,
+    /// Time in the kernel.
+    pub system: Duration,
+    /// The resident memory of the largest of them, in KiB.
+    pub max_rss_kib: i64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.system += other.system;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
     }
 }

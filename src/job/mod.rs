@@ -11,7 +11,8 @@ use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::stat::Stat;
-use crate::record::{Sent, Usage};
+use crate::record::Sent;
+use crate::status::Usage;
 use crate::status::WaitStatus;
 use crate::sys::spawn::{Leader, StartError};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Job;
 use crate::procfs::Pid;
-use crate::record::Usage;
+use crate::status::Usage;
 use crate::status::WaitStatus;
 use crate::sys::process;
 use crate::sys::spawn::Leader;

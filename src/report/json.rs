@@ -15,8 +15,10 @@ use crate::policy::{Cause, Policy};
 use crate::procfs::Pid;
 use crate::procfs::sockets::Sockets;
 use crate::procfs::stat::UNKNOWN_STATE;
-use crate::record::{Membership, Process, Received, Recipient, Record, Sent, Usage};
+use crate::record::{Membership, Process, Recipient, Record, Sent};
 use crate::redact::redact;
+use crate::signal::Received;
+use crate::status::Usage;
 use crate::status::{ExitStatus, WaitStatus};
 
 /// What becomes a report.

@@ -9,8 +9,10 @@ use super::processes::{self, Style, View};
 use super::words::{COMMAND_WIDTH, cut, printable, show_command, show_line, show_word};
 use crate::duration::{show_exact, show_measured};
 use crate::policy::{AFTER_KILL, Cause, Lingering, Policy};
-use crate::record::{HookRecord, Process, Received, Recipient, Record, Sent, Snapshot, Usage};
+use crate::record::{HookRecord, Process, Recipient, Record, Sent, Snapshot};
+use crate::signal::Received;
 use crate::signal::{Origin, Signal};
+use crate::status::Usage;
 use crate::status::WaitStatus;
 
 /// Why the job is being ended, and what is running.

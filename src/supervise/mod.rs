@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::time::TimeSpec;
+use crate::sys::Errno;
 
 use crate::console::Console;
 use crate::hook::Hook;
@@ -17,14 +15,15 @@ use crate::plan::Plan;
 use crate::policy::machine::Machine;
 use crate::policy::{Action, Awaited, Cause, Event, Target};
 use crate::progress::Progress;
-use crate::record::{HookRecord, Membership, Process, Received, Record, Sent, Snapshot};
+use crate::record::{HookRecord, Membership, Process, Record, Sent, Snapshot};
 use crate::report::text::{self, Wording};
+use crate::signal::Received;
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 use crate::sys::parent::Parent;
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{Spawn, Stdio};
-use crate::sys::{self, process};
+use crate::sys::{self, poll, process};
 
 mod error;
 mod telling;
@@ -210,12 +209,11 @@ impl<'a> Supervisor<'a> {
         let until = [self.machine.poll_timeout(), job, tty, sample.flatten(), progress];
         let until = until.into_iter().flatten().min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let mut ready = vec![PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
-        ready.extend(self.job.end_of_witness().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        match nix::poll::ppoll(&mut ready, timeout.map(TimeSpec::from), None) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        let ends = [Some(self.inbox.as_fd()), self.job.end_of_witness()];
+        let ends: Vec<_> = ends.into_iter().flatten().collect();
+        if poll::readable(&ends, timeout).is_err() {
             // The deadline holds all the same.
-            Err(_) => std::thread::sleep(timeout.map_or(REST, |timeout| timeout.min(REST))),
+            std::thread::sleep(timeout.map_or(REST, |timeout| timeout.min(REST)));
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::Supervisor;
 use crate::policy::job_control::Place;
-use crate::record::Received;
 use crate::report::text::{self, Wording};
+use crate::signal::Received;
 use crate::signal::Signal;
 
 /// How many signals of each kind are kept for the report: a flood of them must not cost memory

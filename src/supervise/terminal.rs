@@ -3,12 +3,10 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use nix::sys::termios::Termios;
-
 use super::{Saying, Supervisor};
 use crate::policy::job_control::{Control, JobControl, Place, asks};
 use crate::policy::{Event, Target};
-use crate::record::Received;
+use crate::signal::Received;
 use crate::signal::{Origin, Signal};
 use crate::status::WaitStatus;
 use crate::sys::terminal::{self, Stopped, Terminal};
@@ -32,7 +30,7 @@ pub(super) struct Tty {
     /// Opened when it is needed first; `None` where there is none.
     terminal: OnceCell<Option<Terminal>>,
     /// The modes before the terminal was lent for the first time.
-    modes: Option<Termios>,
+    modes: Option<terminal::Modes>,
     /// When it was lent last.
     lent_at: Option<Instant>,
     look_at: Option<Instant>,

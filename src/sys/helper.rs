@@ -10,10 +10,8 @@ use std::time::{Duration, Instant};
 use libc::pid_t;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::time::TimeSpec;
 
-use super::{process, stdio, wait};
+use super::{poll, process, stdio, wait};
 use crate::signal::Signal;
 
 /// How long a helper that has been killed may take to die.
@@ -94,13 +92,12 @@ impl Helper {
     /// comes until then.
     pub fn read(&self, buffer: &mut [u8], until: Instant) -> Result<usize, Errno> {
         loop {
-            let timeout = until.saturating_duration_since(Instant::now());
-            let mut ready = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
-            match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(timeout)), None) {
-                Ok(0) => return Err(Errno::ETIME),
-                Ok(_) => return nix::unistd::read(&self.output, buffer),
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(error),
+            let left = until.saturating_duration_since(Instant::now());
+            if poll::readable(&[self.output.as_fd()], Some(left))? {
+                return nix::unistd::read(&self.output, buffer);
+            }
+            if left.is_zero() {
+                return Err(Errno::ETIME);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
 use libc::{c_char, c_int};
-use nix::errno::Errno;
+pub use nix::errno::Errno;
 
 use crate::signal::Signal;
 
@@ -15,6 +15,7 @@ pub mod helper;
 pub mod last_resort;
 pub mod outlet;
 pub mod parent;
+pub mod poll;
 pub mod process;
 pub mod signals;
 pub mod spawn;

@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use libc::c_int;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::time::TimeSpec;
 
 use super::helper::{self, Streams};
-use super::stdio;
+use super::{poll, stdio};
 
 /// A pipe that polls as writable takes this much, see pipe(7), unless another writer is faster.
 const ROOM: usize = libc::PIPE_BUF;
@@ -123,12 +121,9 @@ fn each_with_patience(
             return Err(Errno::ETIME);
         }
         is_first = false;
-        let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
-        match nix::poll::ppoll(&mut ready, Some(TimeSpec::from(left)), None) {
-            Err(Errno::EINTR) => continue,
-            Ok(0) => return Err(Errno::ETIME),
-            // Where poll fails, the line matters more than the small danger of waiting for it.
-            _ => {}
+        // Where poll fails, the line matters more than the small danger of waiting for it.
+        if !poll::writable(fd, left).unwrap_or(true) {
+            continue;
         }
         match write(fd, &bytes[..bytes.len().min(ROOM)]) {
             Ok(written) => bytes = &bytes[written..],

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::time::TimeSpec;
 use nix::time::ClockId;
 use nix::unistd::SysconfVar;
 
-use super::retry;
+use super::{poll, retry};
 use crate::signal::Signal;
 
 /// Our own process id.
@@ -135,9 +133,7 @@ impl PidFd {
 
     /// Waits until the process has ended, or for so long; perhaps less. Returns whether it has.
     pub fn wait(&self, patience: Duration) -> bool {
-        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        nix::poll::ppoll(&mut ready, Some(TimeSpec::from(patience)), None)
-            .is_ok_and(|ready| ready > 0)
+        poll::readable(&[self.0.as_fd()], Some(patience)) == Ok(true)
     }
 }
 

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::record::Received;
+use crate::signal::Received;
 use crate::signal::{Origin, Signal};
 
 /// What was done to signals before we were started: the command is to find the same.

@@ -16,8 +16,8 @@ use nix::sys::stat::Mode;
 use super::signals::Inherited;
 use super::{last_resort, process, wait};
 use crate::path;
-use crate::record::Usage;
 use crate::signal::Signal;
+use crate::status::Usage;
 use crate::status::{ExitStatus, WaitStatus};
 
 /// What runs a script without `#!`, as execvp(3) has it.

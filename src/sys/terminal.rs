@@ -20,6 +20,10 @@ use crate::signal::Signal;
 #[derive(Debug)]
 pub struct Terminal(File);
 
+/// How a terminal works: echo, lines or single keys, and so on.
+#[derive(Clone, Debug)]
+pub struct Modes(Termios);
+
 impl Terminal {
     /// Opens it; fails where there is none.
     pub fn open() -> io::Result<Self> {
@@ -39,14 +43,14 @@ impl Terminal {
         nix::unistd::tcsetpgrp(&self.0, Pid::from_raw(group))
     }
 
-    /// The modes: echo, lines or single keys, and so on.
-    pub fn modes(&self) -> Result<Termios, Errno> {
-        termios::tcgetattr(&self.0)
+    /// The modes that it has now.
+    pub fn modes(&self) -> Result<Modes, Errno> {
+        termios::tcgetattr(&self.0).map(Modes)
     }
 
     /// Sets the modes at once: what was written may never be shown, on a line that is held up.
-    pub fn set_modes(&self, modes: &Termios) -> Result<(), Errno> {
-        termios::tcsetattr(&self.0, SetArg::TCSANOW, modes)
+    pub fn set_modes(&self, modes: &Modes) -> Result<(), Errno> {
+        termios::tcsetattr(&self.0, SetArg::TCSANOW, &modes.0)
     }
 }
 

@@ -9,8 +9,8 @@ use libc::{c_int, id_t, idtype_t, pid_t};
 use nix::errno::Errno;
 
 use super::retry;
-use crate::record::Usage;
 use crate::signal::Signal;
+use crate::status::Usage;
 use crate::status::WaitStatus;
 
 /// What there is to know about children without waiting.
