@@ -1,14 +1,14 @@
 //! Standard error, as far as we write to it: one line at a time, and never waiting for a reader.
 
 use std::cell::{Cell, OnceCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::plan::{Color, Verbosity};
 use crate::report::processes::{Style, WIDTH};
 use crate::sys::outlet::Outlet;
 use crate::sys::stdio;
 
-/// How long a reader of standard error may keep us waiting, once; then we say no more. A reader
+/// How long a reader of standard error may keep us waiting in all; then we say no more. A reader
 /// that has stopped reading must not keep us from ending the job.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -77,10 +77,15 @@ impl Console {
 
     /// Writes what is not said in our name, whatever the verbosity.
     pub fn write(&self, bytes: &[u8]) {
-        let stderr = self.stderr.get_or_init(Outlet::of_stderr);
-        if stderr.write(bytes, self.patience.get()).is_err() {
-            self.patience.set(Duration::ZERO);
+        let patience = self.patience.get();
+        if patience.is_zero() {
+            return;
         }
+        let began = Instant::now();
+        let stderr = self.stderr.get_or_init(Outlet::of_stderr);
+        let written = stderr.write(bytes, patience);
+        let left = patience.saturating_sub(began.elapsed());
+        self.patience.set(if written.is_ok() { left } else { Duration::ZERO });
     }
 
     fn say(&self, line: &str, style: &str) {

@@ -46,7 +46,12 @@ fn read(text: &str) -> Result<Duration, InvalidDuration> {
 fn meant_by(text: &str) -> Option<String> {
     let meant = text.to_ascii_lowercase().replace(',', ".").replace(' ', "");
     // Somebody may well have meant months.
-    let is_clear = !text.contains('M') && meant != text && read(&meant).is_ok();
+    // Three digits behind a comma may be thousands.
+    let thousands = text
+        .split(',')
+        .skip(1)
+        .any(|rest| rest.bytes().take_while(u8::is_ascii_digit).count() == 3);
+    let is_clear = !thousands && !text.contains('M') && meant != text && read(&meant).is_ok();
     is_clear.then_some(meant)
 }
 
@@ -347,7 +352,7 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().meant.as_deref(), Some(meant), "{text}");
         }
-        for text in ["1M", "1H30M", "5x", "", "git", "-5"] {
+        for text in ["1M", "1H30M", "5x", "", "git", "-5", "1,000s", "1,000"] {
             assert_eq!(parse(text).unwrap_err().meant, None, "{text}");
         }
     }

@@ -18,6 +18,9 @@ use crate::sys::helper::{self, Helper, Streams};
 /// A helper that is found to hang at the same process twice, with so much time between, hangs there.
 const BLINK: Duration = Duration::from_millis(15);
 
+/// How long a process is avoided at which a helper has hung.
+const AVOIDED: Duration = Duration::from_secs(5);
+
 /// How long to look. What takes longer is not known then, and who decides by it has to say what
 /// that means.
 #[derive(Clone, Copy, Debug)]
@@ -96,8 +99,8 @@ fn read_records(
 ) -> Vec<Reading<Record>> {
     let until = Instant::now() + patience.all;
     let mut found = Vec::new();
-    // Where one hangs for ever the next one would, too.
-    while found.len() < count && Instant::now() < until && helper::reap_undead() {
+    while found.len() < count && Instant::now() < until && helper::may_start() {
+        proc.unmark();
         let mut rest = found.len()..count;
         let work = |output| write_each(&mut rest.clone().map_while(look), output);
         let Ok(helper) = Helper::start(Streams::LetGo, work) else { break };
@@ -122,10 +125,13 @@ fn ask_record(
     until: Instant,
     ask: &dyn Fn(&Proc) -> Option<Record>,
 ) -> Option<Record> {
-    while helper::reap_undead() {
+    proc.forget_avoided(AVOIDED);
+    loop {
+        proc.unmark();
         let work = |output| write_each(&mut ask(proc).into_iter(), output);
-        let Ok(helper) = Helper::start(Streams::LetGo, work) else {
-            // For want of processes we ask ourselves, and only what always answers.
+        let helper = helper::may_start().then(|| Helper::start(Streams::LetGo, work));
+        let Some(Ok(helper)) = helper else {
+            // For want of helpers we ask ourselves, and only what always answers.
             return ask(&proc.avoiding_all());
         };
         match Records::new(&helper).next_in(proc, BLINK, until) {
@@ -134,12 +140,6 @@ fn ask_record(
             Err(_) => return None,
         }
     }
-    None
-}
-
-/// Whether a helper that is late would not go on if it could: it waits in the kernel, and not for us.
-fn hangs(proc: &Proc, helper: &Helper) -> bool {
-    proc.stat_by_status(helper.pid()).is_some_and(|stat| stat.state == 'D')
 }
 
 /// Writes each record as soon as it is known.
@@ -158,7 +158,7 @@ enum Missing {
     Late,
     /// Whoever was to write it hangs.
     Hangs,
-    /// The helper has ended.
+    /// The helper has ended, or been stopped.
     Ended,
 }
 
@@ -184,9 +184,12 @@ impl<'a> Records<'a> {
                 Err(Missing::Late) => {}
                 result => return result,
             }
-            let hangs_at = hangs(proc, self.helper).then(|| proc.marked());
+            let state = proc.stat_by_status(self.helper.pid()).map(|helper| helper.state);
+            // It waits in the kernel, and not for us; or somebody has stopped it.
+            let stays = matches!(state, Some('D' | 'T'));
+            let hangs_at = stays.then(|| (state, proc.marked()));
             if hangs_at.is_some() && hangs_at == hung_at {
-                return Err(Missing::Hangs);
+                return Err(if state == Some('D') { Missing::Hangs } else { Missing::Ended });
             }
             if Instant::now() >= until {
                 return Err(Missing::Late);

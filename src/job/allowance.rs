@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::allow::Allow;
 use crate::procfs::Proc;
@@ -13,13 +13,10 @@ use crate::survey::{self, Patience, Reading};
 const PATIENCE: Patience =
     Patience { each: Duration::from_millis(40), all: Duration::from_millis(200) };
 
-/// How often the command line of a process may be too slow to be read, or not there, before it counts
+/// For how long the command line of a process may be too slow to be read, or not there, before it counts
 /// as not allowed. On a busy machine a daemon must not die because its name took long to read; and
 /// one that never can be read must not live for that.
-const STRIKES: u32 = 20;
-
-/// What counts for so many: a reader that hung, and not only found nothing.
-const HUNG: u32 = 4;
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// Whether a process may linger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +35,8 @@ pub struct Allowance {
     allow: Allow,
     /// Who was allowed once remains so, and so do the children of those.
     allowed: RefCell<HashSet<Identity>>,
-    /// How often a command line was too slow.
-    strikes: RefCell<HashMap<Identity, u32>>,
+    /// Since when a command line could not be read.
+    unread: RefCell<HashMap<Identity, Instant>>,
 }
 
 impl Allowance {
@@ -70,12 +67,14 @@ impl Allowance {
             return vec![Verdict::NotAllowed; candidates.len()];
         }
         let mut allowed = self.allowed.borrow_mut();
-        let mut strikes = self.strikes.borrow_mut();
+        let mut unread = self.unread.borrow_mut();
+        let now = Instant::now();
         let mut to_ask: Vec<&Stat> = candidates.to_vec();
         to_ask.retain(|stat| !allowed.contains(&stat.identity()));
         // Those that were slow come last, so that they hold up nobody else.
-        to_ask.sort_by_key(|stat| strikes.get(&stat.identity()).copied().unwrap_or(0));
-        to_ask.retain(|stat| strikes.get(&stat.identity()).is_none_or(|count| *count < STRIKES));
+        let since = |stat: &&Stat| unread.get(&stat.identity()).copied();
+        to_ask.retain(|stat| since(stat).is_none_or(|since| now - since < DOUBT));
+        to_ask.sort_by_key(since);
         let readings = survey::read(proc, &to_ask, PATIENCE, |stat: &Stat| {
             // In the midst of an execve(2) a process has none.
             let command = proc.command(stat).filter(|command| !command.is_empty())?;
@@ -88,11 +87,12 @@ impl Allowance {
                 Reading::Done(Some(true)) => {
                     allowed.insert(stat.identity());
                 }
-                Reading::Done(Some(false)) => {}
+                Reading::Done(Some(false)) => {
+                    unread.remove(&stat.identity());
+                }
                 Reading::Done(None) | Reading::TooLong => {
-                    let count = strikes.entry(stat.identity()).or_default();
-                    *count += if reading == Reading::TooLong { HUNG } else { 1 };
-                    if *count < STRIKES {
+                    let since = *unread.entry(stat.identity()).or_insert(now);
+                    if now - since < DOUBT {
                         undecided.insert(stat.identity());
                     } else if self.allows_name(stat) {
                         // It has no command line, and is called by what it is shown as.

@@ -1,6 +1,6 @@
 //! Who descends from us: who of them is of the job, who is allowed to linger, and what they are.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ pub const TO_TELL: Patience =
 /// Of how many processes that could not be read in time we read what answers at once.
 const QUICK_LOOKS: usize = 100;
 
-/// How long a look may take that is to show all: two hundred thousand processes need it.
-const AT_MOST: Duration = Duration::from_secs(5);
+/// How long a look may take that is to show all. Ten thousand processes need a quarter of it.
+const AT_MOST: Duration = Duration::from_secs(1);
 
 /// How long a helper may be late with what it has seen.
 const LATE: Duration = Duration::from_millis(50);
@@ -48,10 +48,15 @@ pub fn note_strangers() -> Strangers {
 pub struct Census {
     /// Opened when it is needed first, and `None` where there is none that can be trusted.
     proc: OnceCell<Option<Proc>>,
+    /// When those had started that were seen last, for one that is avoided the next time.
+    starts: RefCell<HashMap<Pid, u64>>,
+    /// When something else is to be done.
+    deadline: Cell<Option<Instant>>,
     strangers: Strangers,
     /// The hook while it runs, which is our child and yet not of the job.
     hook: Option<Pid>,
-    leader: Pid,
+    /// `None` when it has been reaped, and its number may be another's.
+    leader: Option<Pid>,
     group: Pid,
     own_session: Pid,
     allowance: Allowance,
@@ -85,9 +90,11 @@ impl Census {
     pub fn new(leader: Pid, group: Pid, strangers: Strangers, allow: Allow) -> Self {
         Self {
             proc: OnceCell::new(),
+            starts: RefCell::default(),
+            deadline: Cell::new(None),
             strangers,
             hook: None,
-            leader,
+            leader: Some(leader),
             group,
             own_session: process::own_session(),
             allowance: Allowance::new(allow),
@@ -97,6 +104,16 @@ impl Census {
     /// The group in which the leader began.
     pub fn group(&self) -> Pid {
         self.group
+    }
+
+    /// Whether this is the leader, not reaped.
+    pub fn is_leader(&self, pid: Pid) -> bool {
+        self.leader == Some(pid)
+    }
+
+    /// The leader has been reaped.
+    pub fn forget_leader(&mut self) {
+        self.leader = None;
     }
 
     /// From now on this child of ours, with its group, is none of the command's; or it is again.
@@ -112,6 +129,21 @@ impl Census {
     /// `/proc`, where it can be read and believed.
     pub fn proc(&self) -> Option<&Proc> {
         self.proc.get_or_init(trusted_proc).as_ref()
+    }
+
+    /// From now on looks that may take their time end at this time, if not sooner.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
+    }
+
+    /// Whether that time has come.
+    pub fn is_late(&self) -> bool {
+        self.deadline.get().is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    fn at_most(&self) -> Instant {
+        let at_most = Instant::now() + AT_MOST;
+        self.deadline.get().map_or(at_most, |deadline| at_most.min(deadline))
     }
 
     /// Whether it was asked and can be neither read nor believed.
@@ -136,10 +168,14 @@ impl Census {
         self.allowance.is_known(stat)
     }
 
+    /// Whether nobody can tell which of our children are of the command.
+    pub fn cannot_tell(&self) -> bool {
+        matches!(self.strangers, Strangers::Unknown)
+    }
+
     /// Whether all children are of the command.
     pub fn has_no_strangers(&self) -> bool {
-        let has_helpers = self.hook.is_some() || !helper::undead().is_empty();
-        matches!(self.strangers, Strangers::None) && !has_helpers
+        matches!(self.strangers, Strangers::None) && self.hook.is_none()
     }
 
     /// What descends from us and from no stranger, dead or alive, and what a helper that has looked
@@ -161,13 +197,23 @@ impl Census {
             let told = tell(proc, &seen.stats);
             Some((seen, unseen, told))
         })??;
+        self.remember_starts(&mut seen.stats);
         seen.stats.extend(unseen.into_iter().filter_map(|pid| self.hidden_child(pid)));
         Some((seen, told))
     }
 
+    /// Fills in when those have started of whom only a part was read.
+    fn remember_starts(&self, stats: &mut [Stat]) {
+        let mut known = self.starts.borrow_mut();
+        for stat in stats.iter_mut().filter(|stat| stat.start == 0) {
+            stat.start = known.get(&stat.pid).copied().unwrap_or(0);
+        }
+        *known = stats.iter().map(|stat| (stat.pid, stat.start)).collect();
+    }
+
     /// The same, for who wants to know no more, and no less.
     pub fn descendants(&self) -> Option<Seen> {
-        self.look(Instant::now() + AT_MOST, |_, _| ()).map(|(seen, ())| seen)
+        self.look(self.at_most(), |_, _| ()).map(|(seen, ())| seen)
     }
 
     /// Anything that is asked of `/proc`, by a helper: a process that is stuck makes who asks hang.
@@ -189,7 +235,7 @@ impl Census {
         let are_there = |proc: &Proc| -> Vec<Option<bool>> {
             seen.iter().map(|before| is_there(proc, before)).collect()
         };
-        self.ask(Instant::now() + AT_MOST, are_there).unwrap_or_default()
+        self.ask(self.at_most(), are_there).unwrap_or_default()
     }
 
     /// A child of ours that `/proc` does not show, as with its option `hidepid` those of another
@@ -216,8 +262,7 @@ impl Census {
     /// Whether a child of ours, in this process group, is of the command.
     pub fn is_ours(&self, child: Pid, group: Pid) -> bool {
         let is_of_hook = self.is_hook(child) || self.is_hook(group);
-        let is_helper = || helper::undead().contains(&child);
-        child == self.leader || !(is_of_hook || is_helper() || self.strangers.include(child, group))
+        Some(child) == self.leader || !(is_of_hook || self.strangers.include(child, group))
     }
 
     /// Those of the descendants, given parents before children, that are alive and of the target.
@@ -225,7 +270,7 @@ impl Census {
         let alive = descendants.iter().filter(|stat| stat.is_alive());
         let mut members: Vec<&Stat> = alive.collect();
         match target {
-            Target::Leader => members.retain(|stat| stat.pid == self.leader),
+            Target::Leader => members.retain(|stat| Some(stat.pid) == self.leader),
             Target::Group => members.retain(|stat| self.membership(stat) == Membership::Group),
             Target::Job => members.retain(|stat| self.is_of_job(stat)),
             Target::Tree => return self.without_allowed(members, |stat| self.is_of_job(stat)),
@@ -261,7 +306,7 @@ impl Census {
     /// Whether what happens to this process, dead or alive, can change who is of the target.
     pub fn concerns(&self, target: Target, stat: &Stat) -> bool {
         match target {
-            Target::Leader => stat.pid == self.leader,
+            Target::Leader => Some(stat.pid) == self.leader,
             Target::Group | Target::Job => self.is_of_job(stat),
             Target::Tree => self.is_of_job(stat) || !self.is_allowed(stat),
             Target::Lingering => !self.is_allowed(stat),
@@ -270,7 +315,7 @@ impl Census {
 
     /// Whether this one is of the job, which a limit always ends.
     pub fn is_of_job(&self, stat: &Stat) -> bool {
-        self.membership(stat) != Membership::Detached || stat.pid == self.leader
+        self.membership(stat) != Membership::Detached || Some(stat.pid) == self.leader
     }
 
     /// Whether one in this process group and session certainly is of the target, whoever it is.

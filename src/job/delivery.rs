@@ -24,7 +24,7 @@ use crate::sys::{
 #[derive(Debug)]
 pub struct TakenStep {
     signals: Vec<Signal>,
-    /// When it had been taken, on the clock of process start times.
+    /// When it was taken, on the clock of process start times.
     at: Duration,
     /// Whether the leader's group has got the signals.
     to_group: bool,
@@ -33,6 +33,12 @@ pub struct TakenStep {
 }
 
 impl TakenStep {
+    /// The step of these signals, which is about to be taken.
+    fn new(signals: Vec<Signal>) -> Self {
+        let at = process::time_since_boot();
+        Self { signals, at, to_group: false, reached: HashSet::new() }
+    }
+
     /// Whether it is the last one.
     pub fn kills(&self) -> bool {
         self.signals.contains(&Signal::KILL)
@@ -60,6 +66,12 @@ const AT_ONCE: usize = 64;
 /// How many descriptors a look needs.
 const ROOM: usize = 4;
 
+/// How long the look before a signal may take.
+const BEFORE: Duration = Duration::from_millis(100);
+
+/// For how long the look of a snapshot is as good.
+const FRESH: Duration = Duration::from_millis(300);
+
 /// How long the command may take to die of its group's signal before anybody else is looked for.
 const OBEYING: Duration = Duration::from_micros(300);
 
@@ -69,45 +81,71 @@ impl Job {
         let signals = [Some(signal), and_continue.then_some(Signal::CONT)];
         let signals = signals.into_iter().flatten().filter(|signal| *signal != Signal::NULL);
         let signals: Vec<Signal> = signals.collect();
-        let is_step = and_continue || signal == Signal::KILL;
-        if is_step {
+        let kills = signal == Signal::KILL;
+        let seen = self.look_before(target, and_continue && !kills);
+        if and_continue || kills {
             let misses = !matches!(target, Target::Leader | Target::Group);
-            let (signals, at) = (signals.clone(), Duration::ZERO);
-            self.step =
-                misses.then(|| TakenStep { signals, at, to_group: false, reached: HashSet::new() });
+            self.step = misses.then(|| TakenStep::new(signals.clone()));
         }
         match target {
             Target::Leader => self.signal_leader(&signals),
             Target::Group => drop(self.signal_group(&signals)),
             Target::Job | Target::Tree => {
                 let reached = self.signal_group(&signals);
-                if is_step {
-                    self.give_leader_time();
-                }
-                let goes_on = self.until != Target::Leader;
-                if signal == Signal::KILL && goes_on && reached && self.was_all_in_group {
-                    // Who has left the group since then is found when that is gone.
-                    self.expect_death_of_group();
-                } else {
-                    if signal == Signal::KILL {
-                        self.kill_children(target);
-                    }
-                    // Where nobody looks again later, whoever loses its parent by this very signal
-                    // must not be missed.
-                    let looks = if signal == Signal::KILL && !goes_on { LOOKS } else { 1 };
-                    (0..looks).for_each(|_| self.signal_descendants(target, &signals));
+                match seen {
+                    Some(seen) => self.signal_seen(target, &seen, &signals),
+                    None if kills => self.kill(target, reached),
+                    None => self.signal_descendants(target, &signals),
                 }
             }
-            Target::Lingering => {
-                if signal == Signal::KILL {
-                    self.kill_children(target);
-                }
+            Target::Lingering if kills => {
+                self.kill_children(target);
                 self.signal_descendants(target, &signals);
             }
+            Target::Lingering => self.signal_descendants(target, &signals),
         }
-        if let Some(step) = self.step.as_mut().filter(|_| is_step) {
-            step.at = process::time_since_boot();
+    }
+
+    /// Who is there before a signal that may be handled: what its handler starts is to do its work, and
+    /// nobody could tell it from the others when it is there.
+    fn look_before(&mut self, target: Target, may_be_handled: bool) -> Option<Seen> {
+        if !may_be_handled || !matches!(target, Target::Job | Target::Tree) {
+            return None;
         }
+        let snapshot = self.last_look.take().filter(|(at, _)| at.elapsed() < FRESH);
+        if let Some((_, seen)) = snapshot {
+            return Some(seen);
+        }
+        if self.leader_is_alone() {
+            return Some(Seen { stats: vec![], is_complete: true });
+        }
+        self.census.look(Instant::now() + BEFORE, |_, _| ()).map(|(seen, ())| seen)
+    }
+
+    /// Whether the leader is our only child and has none, which takes three reads that always answer.
+    fn leader_is_alone(&self) -> bool {
+        let Some((proc, leader)) = self.census.proc().zip(self.leader.as_ref()) else {
+            return false;
+        };
+        let pid = leader.pid();
+        proc.children(process::own_pid()) == Some(vec![pid])
+            && proc.children(pid) == Some(vec![])
+            && proc.stat_by_status(pid).is_some_and(|stat| stat.threads == 1)
+    }
+
+    /// Kills who has not been reached with the leader's group.
+    fn kill(&mut self, target: Target, reached: bool) {
+        self.give_leader_time();
+        let goes_on = self.until != Target::Leader;
+        if goes_on && reached && self.was_all_in_group {
+            // Who has left the group since then is found when that is gone.
+            return self.expect_death_of_group();
+        }
+        self.kill_children(target);
+        // Where nobody looks again later, whoever loses its parent by this very signal must not be
+        // missed.
+        let looks = if goes_on { 1 } else { LOOKS };
+        (0..looks).for_each(|_| self.signal_descendants(target, &[Signal::KILL]));
     }
 
     /// Continues the leader's group, or the leader where it has none of its own.
@@ -195,26 +233,32 @@ impl Job {
             // The group's signal has been enough.
             return;
         }
-        let Some(Seen { stats: seen, .. }) = self.census.descendants() else {
+        let Some(seen) = self.census.descendants() else {
             if target == Target::Lingering && self.census.allows_nobody() {
                 self.signal_group(signals);
             }
             return;
         };
-        self.was_all_in_group = seen.iter().all(|stat| self.is_in_group(stat));
+        self.signal_seen(target, &seen, signals);
+    }
+
+    /// The same for those who have been seen, as they were then.
+    fn signal_seen(&mut self, target: Target, seen: &Seen, signals: &[Signal]) {
+        let stats = &seen.stats;
+        self.was_all_in_group = seen.is_complete && stats.iter().all(|stat| self.is_in_group(stat));
         if target == Target::Tree {
             // Before command lines are read, which takes its time.
-            let of_job = self.census.select(Target::Job, &seen).members;
+            let of_job = self.census.select(Target::Job, stats).members;
             self.signal_outside(&of_job, signals);
         }
-        let mut members = self.census.select(target, &seen).members;
+        let mut members = self.census.select(target, stats).members;
         if target == Target::Tree {
             members.retain(|stat| !self.census.is_of_job(stat));
         }
         if target != Target::Lingering {
             return self.signal_outside(&members, signals);
         }
-        let live = seen.iter().filter(|stat| stat.is_alive() && self.is_in_group(stat)).count();
+        let live = stats.iter().filter(|stat| stat.is_alive() && self.is_in_group(stat)).count();
         match members.iter().filter(|stat| self.is_in_group(stat)).count() {
             0 => self.signal_outside(&members, signals),
             // One signal to all of them at once is proof against their forking.
@@ -261,6 +305,10 @@ impl Job {
     /// reap them, which we have not done since; and others through pidfds.
     fn signal_each(&mut self, members: &[&Stat], signals: &[Signal]) {
         for members in members.chunks(AT_ONCE) {
+            if self.census.is_late() {
+                // The next step does not wait, and is for all of them.
+                return;
+            }
             let is_child = |member: &Stat| member.ppid == process::own_pid();
             let mut others = members.to_vec();
             others.retain(|member| !is_child(member));
@@ -290,13 +338,13 @@ impl Job {
         // What has the same number and start time now was there all the time, so it is the process
         // that the pidfd stands for. Without a pidfd this is the nearest to a proof there is.
         let there = self.census.are_there(members).into_iter().chain(std::iter::repeat(None));
-        let proof = |(pidfd, is_there)| match (pidfd, is_there) {
+        let proof = |((member, pidfd), is_there): ((&&Stat, _), _)| match (pidfd, is_there) {
             (Err(Errno::ESRCH), _) | (_, Some(false)) => Proof::Gone,
-            (_, None) => Proof::None,
             (Ok(pidfd), Some(true)) => Proof::PidFd(pidfd),
-            (Err(_), Some(true)) => Proof::Number,
+            (Err(_), Some(true)) if member.start > 0 => Proof::Number,
+            _ => Proof::None,
         };
-        pidfds.into_iter().zip(there).map(proof).collect()
+        members.iter().zip(pidfds).zip(there).map(proof).collect()
     }
 
     fn signal_one(&mut self, member: &Stat, proof: &Proof, signals: &[Signal]) {
@@ -322,7 +370,7 @@ impl Job {
     /// Signals those whom the last step has missed; and after KILL whoever is there, again and
     /// again, since a process may fork while it is looked at.
     ///
-    /// Who was there when the step was taken has been missed, unless its parent was reached and
+    /// Who was there when the step was taken, by a tick of the clock at least, has been missed, unless its parent was reached and
     /// lives: what the handler of a signal starts is to do its work.
     pub(super) fn signal_missed(&mut self, members: &[&Stat], seen: &[Stat]) {
         let Some(step) = &self.step else { return };
@@ -336,7 +384,7 @@ impl Job {
         let is_missed = |stat: &&Stat| {
             !reached.contains(&stat.pid)
                 && !reached.contains(&stat.ppid)
-                && process::since_boot(stat.start) <= step.at
+                && process::since_boot(stat.start + 1) <= step.at
         };
         let missed = members.iter().copied();
         let missed = missed.filter(|stat| !is_in_group(stat) && (kills || is_missed(stat)));

@@ -11,6 +11,7 @@ use crate::allow::Allow;
 use crate::policy::Target;
 use crate::procfs::Pid;
 use crate::procfs::stat::Stat;
+use crate::procfs::tree::Seen;
 use crate::record::Sent;
 use crate::status::Usage;
 use crate::status::WaitStatus;
@@ -47,8 +48,10 @@ pub struct Job {
     until: Target,
     witness: Option<Witness>,
     look_at: Option<Instant>,
-    /// When we may look again at all.
-    rested_at: Option<Instant>,
+    /// Until then we do not look again.
+    rest_until: Option<Instant>,
+    /// What a snapshot has shown, and when.
+    last_look: Option<(Instant, Seen)>,
     /// All of the job were in the leader's group when we looked last.
     was_all_in_group: bool,
     /// Nobody is looked for, since the group has been killed.
@@ -82,7 +85,8 @@ impl Job {
             leader_status: None,
             witness: None,
             look_at: None,
-            rested_at: None,
+            rest_until: None,
+            last_look: None,
             was_all_in_group: false,
             dying: None,
             more_to_reap: false,
@@ -109,6 +113,11 @@ impl Job {
     /// What any process is, but for its times, where it is still there to ask.
     pub fn stat_of(&self, pid: Pid) -> Option<Stat> {
         self.census.proc()?.stat_by_status(pid)
+    }
+
+    /// When something else is to be done, for which no look is to be waited.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.census.set_deadline(deadline);
     }
 
     /// Whether `/proc` was asked and cannot be read: nothing but the group and the leader could be ended.

@@ -99,7 +99,10 @@ impl Job {
     /// Reaps the leader if it has ended; if not, it stays.
     pub(super) fn reap_leader(&mut self) {
         match self.leader.take().map(Leader::reap) {
-            Some(Ok(usage)) => self.usage += usage,
+            Some(Ok(usage)) => {
+                self.usage += usage;
+                self.census.forget_leader();
+            }
             Some(Err(alive)) => self.leader = Some(alive),
             None => {}
         }

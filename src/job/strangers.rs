@@ -39,16 +39,22 @@ impl Strangers {
             return Self::None;
         }
         let own_pid = process::own_pid();
+        let Some(proc) = proc() else { return Self::Unknown };
         let look = |proc: &Proc| {
-            // Who looks may be a child of ours.
+            // Who looks is a child of ours, too.
             let helper = proc.reader();
             proc.descendants(own_pid, |child: &Stat| Some(child.pid) != helper, || true)
         };
-        let seen = proc().and_then(|proc| survey::ask(&proc, Instant::now() + LOOKING, look)?);
-        let Some(Seen { stats: all, .. }) = seen else { return Self::Unknown };
-        let children = all.iter().filter(|stat| stat.ppid == own_pid);
-        let groups = all.iter().map(|stat| stat.pgid).chain([process::own_group()]);
-        Self::Known { pids: children.map(|stat| stat.pid).collect(), groups: groups.collect() }
+        let seen = survey::ask(&proc, Instant::now() + LOOKING, look).flatten();
+        let children = proc.children(own_pid).unwrap_or_default();
+        match seen {
+            Some(Seen { stats, is_complete: true }) => {
+                let groups = stats.iter().map(|stat| stat.pgid).chain([process::own_group()]);
+                let known = stats.iter().filter(|stat| stat.ppid == own_pid).map(|stat| stat.pid);
+                Self::Known { pids: known.chain(children).collect(), groups: groups.collect() }
+            }
+            _ => Self::Unknown,
+        }
     }
 
     /// Whether this child of ours, which is not the leader, is one of them or, by its process group, an

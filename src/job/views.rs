@@ -39,15 +39,16 @@ impl Job {
     }
 
     /// The whole tree as it is now. It takes little more than [`LOOKING`], whatever the tree does.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&mut self) -> Snapshot {
         let begun = Instant::now();
-        let (until_found, until) = (begun + LOOKING / 3, begun + LOOKING);
+        let (until_found, until) = (begun + LOOKING * 2 / 3, begun + LOOKING);
         let (seen, ()) = self.census.look(until_found, |_, _| ()).unwrap_or_default();
         let alive: Vec<&Stat> = seen.stats.iter().filter(|stat| stat.is_alive()).collect();
         let left = until.saturating_duration_since(Instant::now());
         let patience = Patience { each: left.min(LOOKING / 2), all: left };
         let (processes, complete) = self.census.describe(&alive, patience);
         let complete = complete && seen.is_complete && self.shows_leader(&seen);
+        self.last_look = Some((begun, seen));
         Snapshot { processes, complete }
     }
 

@@ -22,8 +22,8 @@ const LOOK_OFTEN: Duration = Duration::from_millis(100);
 /// The same while what lingers is waited for: one of them may become a command that is allowed to.
 const LOOK_SELDOM: Duration = Duration::from_secs(10);
 
-/// So many times as long as a look has taken there is no other: who floods us with children leaves so
-/// many dead that a look takes longer each time if they are not reaped.
+/// So many times as long as the walk of a look has taken there is no other: who floods us with children
+/// leaves so many dead that it takes longer each time if they are not reaped meanwhile.
 const REST: u32 = 4;
 
 /// How long nobody of a killed group may die before others are looked for.
@@ -57,6 +57,8 @@ enum Standing {
     NobodyLeft,
     /// It is not over, and we shall be woken when that may have changed.
     SomebodyLeft,
+    /// Somebody may have to be looked for, but not yet.
+    Resting,
     /// Somebody has to be looked for.
     Unknown,
 }
@@ -68,9 +70,15 @@ impl Job {
         if !wait::has_live_child() {
             return true;
         }
+        if self.census.has_no_strangers() {
+            return false;
+        }
         let is_alive = |seen: Seen| !seen.is_complete || seen.stats.iter().any(Stat::is_alive);
-        // Where they cannot be seen, nothing can be done about them either.
-        !self.census.has_no_strangers() && !self.census.descendants().is_some_and(is_alive)
+        match self.census.descendants() {
+            Some(seen) => !is_alive(seen),
+            // Nothing can be done about them either, and they may well be those of before.
+            None => self.census.cannot_tell(),
+        }
     }
 
     /// Does what there is to do while the target is waited for: reaps what can be reaped, and signals
@@ -83,15 +91,15 @@ impl Job {
             self.reap_leader();
         }
         self.reap_orphans();
-        match self.standing(target, Instant::now()) {
+        let standing = self.standing(target, Instant::now());
+        let kills = self.step.as_ref().is_some_and(TakenStep::kills);
+        if kills && matches!(standing, Standing::Unknown | Standing::Resting) {
+            self.kill_children(target);
+        }
+        match standing {
             Standing::NobodyLeft => true,
-            Standing::SomebodyLeft => false,
-            Standing::Unknown => {
-                if self.step.as_ref().is_some_and(TakenStep::kills) {
-                    self.kill_children(target);
-                }
-                self.look_again(target)
-            }
+            Standing::SomebodyLeft | Standing::Resting => false,
+            Standing::Unknown => self.look_again(target),
         }
     }
 
@@ -108,27 +116,28 @@ impl Job {
             self.look_at = None;
             return Standing::SomebodyLeft;
         }
-        let is_due = match (&self.witness, self.look_at) {
-            (Some(_), None) => false,
-            (_, at) => at.is_none_or(|at| at <= now),
-        };
-        if !is_due && self.witness_lives(target) {
+        let had_witness = self.witness.is_some();
+        let is_due = self.look_at.map_or(!had_witness, |at| at <= now);
+        if had_witness && !is_due && self.witness_lives(target) {
             return Standing::SomebodyLeft;
         }
-        Standing::Unknown
+        self.witness = None;
+        // Without a witness the time for the next look has been set for a reason.
+        let planned = self.look_at.filter(|_| !had_witness);
+        match self.rest_until.max(planned).filter(|at| *at > now) {
+            Some(at) => {
+                self.look_at = Some(at);
+                Standing::Resting
+            }
+            None => Standing::Unknown,
+        }
     }
 
-    /// Looks at all, and makes the youngest of the target the witness; but does not look for the most
-    /// part of its time, for meanwhile nobody is reaped.
+    /// Looks at all, and makes the youngest of the target the witness.
     fn look_again(&mut self, target: Target) -> bool {
         let now = Instant::now();
-        self.witness = None;
-        if let Some(at) = self.rested_at.filter(|at| *at > now) {
-            self.look_at = Some(at);
-            return false;
-        }
         let seen = self.census.descendants();
-        self.rested_at = Some(Instant::now() + LOOK.min(now.elapsed() * REST));
+        self.rest_until = Some(Instant::now() + LOOK.min(now.elapsed() * REST));
         self.has_seen(now, target, seen)
     }
 
@@ -152,7 +161,10 @@ impl Job {
             return false;
         }
         // What was moving between the lists while we looked shows itself now.
-        let again = self.census.descendants().unwrap_or_default();
+        let Some(again) = self.census.descendants() else {
+            self.look_at = Some(now + LOOK_OFTEN);
+            return false;
+        };
         let nobody = again.is_complete && self.census.select(target, &again.stats).is_empty();
         let settled = nobody && {
             let moves = |stat: &&Stat| self.census.concerns(target, stat);
@@ -219,7 +231,7 @@ impl Job {
         let is_in_job = || {
             let place = (process::group_of(stat.pid), process::session_of(stat.pid));
             let (Ok(group), Ok(session)) = place else { return false };
-            stat.pid == self.leader_pid || self.census.includes(Target::Job, group, session)
+            self.census.is_leader(stat.pid) || self.census.includes(Target::Job, group, session)
         };
         if target == Target::Job && !is_in_job() {
             return false;

@@ -8,11 +8,12 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 pub mod activity;
 pub mod detail;
@@ -32,7 +33,8 @@ pub struct Proc {
     root: PathBuf,
     /// Who is being looked at, for whoever watches us.
     mark: &'static AtomicI32,
-    avoided: RefCell<HashSet<Pid>>,
+    /// Since when.
+    avoided: RefCell<HashMap<Pid, Instant>>,
     avoids_all: bool,
 }
 
@@ -46,8 +48,18 @@ impl Proc {
     /// From now on nothing that may hang is read of the process that is marked. False where there is
     /// none, or it is avoided already.
     pub fn avoid_marked(&self) -> bool {
-        let pid = self.mark.load(Ordering::Relaxed);
-        pid > 0 && self.avoided.borrow_mut().insert(pid)
+        let pid = self.marked();
+        pid > 0 && self.avoided.borrow_mut().insert(pid, Instant::now()).is_none()
+    }
+
+    /// Those that have been avoided for so long are to be looked at again.
+    pub fn forget_avoided(&self, after: Duration) {
+        self.avoided.borrow_mut().retain(|_, since| since.elapsed() < after);
+    }
+
+    /// Nobody is being looked at.
+    pub fn unmark(&self) {
+        self.mark.store(0, Ordering::Relaxed);
     }
 
     /// Who is being looked at, 0 at first.
@@ -63,7 +75,7 @@ impl Proc {
     /// Whether what may hang is to be read of this process, which is marked for it.
     fn may_ask(&self, pid: Pid) -> bool {
         self.mark.store(pid, Ordering::Relaxed);
-        !(self.avoids_all || self.avoided.borrow().contains(&pid))
+        !(self.avoids_all || self.avoided.borrow().contains_key(&pid))
     }
 
     /// Whether the numbers in it are those that our own system calls take. In a new pid namespace

@@ -23,7 +23,7 @@ use crate::status::WaitStatus;
 use crate::sys::parent::Parent;
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{Spawn, Stdio};
-use crate::sys::{self, poll, process};
+use crate::sys::{self, poll, process, stdio};
 
 mod error;
 mod telling;
@@ -33,6 +33,9 @@ mod time_up;
 pub use error::RunError;
 use telling::Saying;
 use terminal::Tty;
+
+/// How many descriptors we need to look at a job and to signal it.
+const DESCRIPTORS: usize = 4;
 
 /// How long to rest when ppoll itself fails, so that we go on without spinning.
 const REST: Duration = Duration::from_millis(10);
@@ -52,6 +55,7 @@ pub fn supervise(plan: &Plan, console: &Console) -> Result<Record, RunError> {
     let mut wanted = vec![plan.policy.ladder.first().signal];
     wanted.extend(plan.die_with_parent.then(Signal::parent_death));
     let inbox = Inbox::open(&inherited, &wanted).map_err(failed("receive signals"))?;
+    stdio::has_room(DESCRIPTORS).map_err(failed("end what would be started"))?;
     let parent = plan.die_with_parent.then(watch_parent).transpose()?;
     sys::become_subreaper().map_err(failed("become a subreaper"))?;
     let (job, started) = start(plan, &inherited)?;
@@ -275,6 +279,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn survey(&mut self, target: Target) -> Vec<Process> {
+        self.job.set_deadline(None);
         let seen = self.job.survey(target);
         self.left_unseen |= seen.is_none();
         seen.unwrap_or_default()
@@ -282,6 +287,7 @@ impl<'a> Supervisor<'a> {
 
     fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
         self.passed_on.insert(signal);
+        self.job.set_deadline(self.machine.poll_timeout());
         self.job.signal(target, signal, and_continue);
         if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
             let line = text::sent_by_timeout(&self.plan.command, signal);
@@ -291,6 +297,7 @@ impl<'a> Supervisor<'a> {
 
     /// Reaps what has ended besides the leader, and sees whether those that are awaited are gone.
     fn look_after_job(&mut self) {
+        self.job.set_deadline(self.machine.poll_timeout());
         let nobody_left = match self.machine.awaited() {
             Awaited::Nobody => {
                 self.job.stop_looking();

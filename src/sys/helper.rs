@@ -20,6 +20,9 @@ const DEATH: Duration = Duration::from_millis(20);
 /// How long to rest where the kernel cannot wake us at its end.
 const SHORTLY: Duration = Duration::from_micros(100);
 
+/// How many helpers may hang in the kernel before no other is sent.
+const MOST_UNDEAD: usize = 4;
+
 /// The helpers that hang in the kernel where no signal reaches them.
 static UNDEAD: Mutex<Vec<pid_t>> = Mutex::new(Vec::new());
 
@@ -62,11 +65,16 @@ impl Helper {
     ///
     /// All signals that can be are blocked in it, as they are in us. It may allocate and use all
     /// of the library, since we have one thread only and so nobody holds a lock.
+    ///
+    /// It is a child that ends without a signal, see clone(2): its end does not wake us, and whoever
+    /// asks for our children does not meet it.
     pub fn start(streams: Streams, work: impl FnOnce(File)) -> Result<Self, Errno> {
         let (output, input) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         let parent = process::own_pid();
-        // SAFETY: we have one thread, see above.
-        let pid = Errno::result(unsafe { libc::fork() })?;
+        // The C library's fork always asks for SIGCHLD. What it does besides is for threads, and for
+        // raise(3), which a helper does not call.
+        // SAFETY: we have one thread, see above; no flag is set, so that the child has a copy of all.
+        let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) })? as pid_t;
         if pid == 0 {
             drop(output);
             // SAFETY: the calls take and return numbers.
@@ -109,7 +117,7 @@ impl Drop for Helper {
         let _ = process::signal_process(self.pid, Signal::KILL);
         let until = Instant::now() + DEATH;
         let end = process::PidFd::open(self.pid).ok();
-        while matches!(wait::reap(self.pid), Ok(None)) {
+        while matches!(wait::reap_helper(self.pid), Ok(None)) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return UNDEAD.lock().unwrap_or_else(PoisonError::into_inner).push(self.pid);
@@ -133,6 +141,9 @@ pub fn attempt(
         // Who does not hear it takes it for a failure.
         let _ = told.write_all(&number.to_ne_bytes());
     };
+    if !may_start() {
+        return Err(Errno::EAGAIN);
+    }
     let Ok(helper) = Helper::start(streams, tell) else { return work() };
     let mut number = [0; size_of::<i32>()];
     match helper.read(&mut number, Instant::now() + patience)? {
@@ -144,14 +155,10 @@ pub fn attempt(
     }
 }
 
-/// The helpers that hang in the kernel. They are children of ours that nobody else has to do with.
-pub fn undead() -> Vec<pid_t> {
-    UNDEAD.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// Reaps those of them that have come free after all. Returns whether nobody is left.
-pub fn reap_undead() -> bool {
+/// Whether another one may be sent: where several hang in the kernel the next one would, too. Reaps
+/// those that have come free after all.
+pub fn may_start() -> bool {
     let mut undead = UNDEAD.lock().unwrap_or_else(PoisonError::into_inner);
-    undead.retain(|pid| matches!(wait::reap(*pid), Ok(None)));
-    undead.is_empty()
+    undead.retain(|pid| matches!(wait::reap_helper(*pid), Ok(None)));
+    undead.len() < MOST_UNDEAD
 }

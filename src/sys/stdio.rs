@@ -56,13 +56,24 @@ pub fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
+/// Whether so many descriptors can be opened.
+pub fn has_room(count: usize) -> Result<(), Errno> {
+    let copies: Result<Vec<_>, _> = (0..count).map(|_| duplicate(stderr())).collect();
+    copies.map(drop)
+}
+
 /// Lets go of standard input, output and error: whoever reads from us is not to wait for a helper
 /// that hangs. For a child of ours only.
 pub fn let_go() {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-    let Ok(nothing) = nix::fcntl::open("/", flags, Mode::empty()) else { return };
+    let nothing = nix::fcntl::open("/", flags, Mode::empty());
     for fd in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         // SAFETY: the descriptors are open, and nobody in the child has one of them for its own.
-        unsafe { libc::dup2(nothing.as_raw_fd(), fd) };
+        unsafe {
+            match &nothing {
+                Ok(nothing) => libc::dup2(nothing.as_raw_fd(), fd),
+                Err(_) => libc::close(fd),
+            }
+        };
     }
 }

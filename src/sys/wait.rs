@@ -68,6 +68,12 @@ pub fn reap(child: pid_t) -> Result<Option<Usage>, Errno> {
     Ok(wait(libc::P_PID, child, libc::WEXITED)?.map(|ended| ended.usage))
 }
 
+/// Reaps a child of the kind that ends without a signal, see clone(2), if it has ended. The others here
+/// do not see those.
+pub fn reap_helper(child: pid_t) -> Result<Option<Usage>, Errno> {
+    Ok(wait(libc::P_PID, child, libc::WEXITED | libc::__WALL)?.map(|ended| ended.usage))
+}
+
 /// Reaps any child that has ended, where none of them is kept. Returns what it has used; `None` where
 /// none has ended.
 pub fn reap_any() -> Option<Usage> {

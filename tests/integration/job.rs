@@ -278,3 +278,26 @@ fn what_is_there_is_not_gone() {
     child.wait().unwrap();
     assert_gone(pid);
 }
+
+/// What the handler of a signal starts has the grace to do its work, in a group of its own, too, and
+/// though its parent ends at once.
+#[test]
+fn what_is_started_to_clean_up_is_left_to_do_so() {
+    for options in [&["-k", "10"][..], &["-q", "-k", "10"], &["-k", "10", "--lingering=kill"]] {
+        for detach in ["", "setsid "] {
+            let script = format!(
+                "set -m; trap '{detach}sh -c \"echo cleaning; read line; echo done\" <&3 & exit' TERM; \
+                 exec 3<&0; echo ready; while :; do sleep 0.1; done"
+            );
+            let mut command = grpkill_timeout();
+            let mut run = start(command.args(options).args(["0", "bash", "-c", &script]));
+            run.wait_ready();
+            run.limit_passes();
+            run.wait_for("cleaning");
+            run.say("\n");
+            run.wait_for("done");
+            let finished = run.finish();
+            assert_eq!(finished.code, 124, "{options:?}, {detach}: {finished:?}");
+        }
+    }
+}

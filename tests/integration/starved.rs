@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{PROGRAM, has_program, is_root, start, wait_gone};
+use crate::harness::{PROGRAM, has_program, is_root, run, start, wait_gone};
 use crate::report::{Report, read_reports};
 
 /// A user who is not root, for whom there is a limit on processes; with the program, and a place for the
@@ -153,4 +153,20 @@ fn who_does_nothing_is_idle_where_nobody_can_fork() {
     Nobody::forbid_forks(run.pid());
     assert_eq!(run.finish().code, 124);
     assert_eq!(nobody.report().outcome, "idle");
+}
+
+/// Before the command has started: it could not be ended.
+#[test]
+fn without_descriptors_nothing_is_started() {
+    let ours = |limit: u32| {
+        format!("ulimit -n {limit}; exec {PROGRAM} -k 1 0.2 sh -c 'echo started; sleep 1000'")
+    };
+    let refused = run(Command::new("sh").args(["-c", &ours(7)]));
+    assert_eq!((refused.code, &*refused.stdout), (125, ""), "{refused:?}");
+    assert_eq!(
+        refused.stderr,
+        "grpkill-timeout: cannot end what would be started: Too many open files\n"
+    );
+    let taken = run(Command::new("sh").args(["-c", &ours(8)]));
+    assert_eq!((taken.code, &*taken.stdout), (124, "started\n"), "{taken:?}");
 }
