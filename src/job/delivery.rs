@@ -93,7 +93,10 @@ impl Job {
             Target::Job | Target::Tree => {
                 let reached = self.signal_group(&signals);
                 match seen {
-                    Some(seen) => self.signal_seen(target, &seen, &signals),
+                    Some(seen) => {
+                        self.signal_seen(target, &seen, &signals);
+                        self.watch_last(target, &seen);
+                    }
                     None if kills => self.kill(target, reached),
                     None => self.signal_descendants(target, &signals),
                 }
@@ -116,21 +119,18 @@ impl Job {
         if let Some((_, seen)) = snapshot {
             return Some(seen);
         }
-        if self.leader_is_alone() {
-            return Some(Seen { stats: vec![], is_complete: true });
+        if let Some(leader) = self.leader_alone() {
+            return Some(Seen { stats: vec![leader], is_complete: true });
         }
         self.census.look(Instant::now() + BEFORE, |_, _| ()).map(|(seen, ())| seen)
     }
 
-    /// Whether the leader is our only child and has none, which takes three reads that always answer.
-    fn leader_is_alone(&self) -> bool {
-        let Some((proc, leader)) = self.census.proc().zip(self.leader.as_ref()) else {
-            return false;
-        };
-        let pid = leader.pid();
-        proc.children(process::own_pid()) == Some(vec![pid])
-            && proc.children(pid) == Some(vec![])
-            && proc.stat_by_status(pid).is_some_and(|stat| stat.threads == 1)
+    /// The leader, if it is our only child and has none, which takes three reads that always answer.
+    fn leader_alone(&self) -> Option<Stat> {
+        let (proc, pid) = (self.census.proc()?, self.leader.as_ref()?.pid());
+        let is_alone = proc.children(process::own_pid()) == Some(vec![pid])
+            && proc.children(pid) == Some(vec![]);
+        proc.stat_by_status(pid).filter(|stat| is_alone && stat.threads == 1)
     }
 
     /// Kills who has not been reached with the leader's group.
