@@ -39,6 +39,11 @@ impl TakenStep {
         Self { signals, at, to_group: false, reached: HashSet::new() }
     }
 
+    /// Whether a process was there for certain when it was taken, by a tick of the clock at least.
+    fn came_after(&self, stat: &Stat) -> bool {
+        process::since_boot(stat.start + 1) <= self.at
+    }
+
     /// Whether it is the last one.
     pub fn kills(&self) -> bool {
         self.signals.contains(&Signal::KILL)
@@ -76,14 +81,16 @@ const FRESH: Duration = Duration::from_millis(300);
 const OBEYING: Duration = Duration::from_micros(300);
 
 impl Job {
-    /// Sends a signal, and SIGCONT after it if wanted, as for all that asks the job to end.
-    pub fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
+    /// Sends a signal, and SIGCONT after it if wanted, as for all that asks the job to end. In haste the
+    /// group has it before anybody is looked for.
+    pub fn signal(&mut self, target: Target, signal: Signal, and_continue: bool, in_haste: bool) {
         let signals = [Some(signal), and_continue.then_some(Signal::CONT)];
         let signals = signals.into_iter().flatten().filter(|signal| *signal != Signal::NULL);
         let signals: Vec<Signal> = signals.collect();
         let kills = signal == Signal::KILL;
-        let seen = self.look_before(target, and_continue && !kills);
-        if and_continue || kills {
+        let is_step = and_continue || kills;
+        let seen = if is_step && !kills { self.look_before(target, in_haste) } else { None };
+        if is_step {
             let misses = !matches!(target, Target::Leader | Target::Group);
             self.step = misses.then(|| TakenStep::new(signals.clone()));
         }
@@ -98,7 +105,12 @@ impl Job {
                         self.watch_last(target, &seen);
                     }
                     None if kills => self.kill(target, reached),
-                    None => self.signal_descendants(target, &signals),
+                    None => {
+                        if is_step {
+                            self.give_leader_time();
+                        }
+                        self.signal_descendants(target, &signals);
+                    }
                 }
             }
             Target::Lingering if kills => {
@@ -110,27 +122,17 @@ impl Job {
     }
 
     /// Who is there before a signal that may be handled: what its handler starts is to do its work, and
-    /// nobody could tell it from the others when it is there.
-    fn look_before(&mut self, target: Target, may_be_handled: bool) -> Option<Seen> {
-        if !may_be_handled || !matches!(target, Target::Job | Target::Tree) {
-            return None;
-        }
+    /// could hardly be told from the others afterwards.
+    fn look_before(&mut self, target: Target, in_haste: bool) -> Option<Seen> {
         let snapshot = self.last_look.take().filter(|(at, _)| at.elapsed() < FRESH);
-        if let Some((_, seen)) = snapshot {
-            return Some(seen);
+        match target {
+            Target::Job | Target::Tree => match snapshot {
+                Some((_, seen)) => Some(seen),
+                None if in_haste => None,
+                None => self.census.look(Instant::now() + BEFORE, |_, _| ()).map(|(seen, ())| seen),
+            },
+            Target::Leader | Target::Group | Target::Lingering => None,
         }
-        if let Some(leader) = self.leader_alone() {
-            return Some(Seen { stats: vec![leader], is_complete: true });
-        }
-        self.census.look(Instant::now() + BEFORE, |_, _| ()).map(|(seen, ())| seen)
-    }
-
-    /// The leader, if it is our only child and has none, which takes three reads that always answer.
-    fn leader_alone(&self) -> Option<Stat> {
-        let (proc, pid) = (self.census.proc()?, self.leader.as_ref()?.pid());
-        let is_alone = proc.children(process::own_pid()) == Some(vec![pid])
-            && proc.children(pid) == Some(vec![]);
-        proc.stat_by_status(pid).filter(|stat| is_alone && stat.threads == 1)
     }
 
     /// Kills who has not been reached with the leader's group.
@@ -233,12 +235,17 @@ impl Job {
             // The group's signal has been enough.
             return;
         }
-        let Some(seen) = self.census.descendants() else {
+        let Some(mut seen) = self.census.descendants() else {
             if target == Target::Lingering && self.census.allows_nobody() {
                 self.signal_group(signals);
             }
             return;
         };
+        if let Some(step) =
+            self.step.as_ref().filter(|step| !step.kills() && step.signals == signals)
+        {
+            seen.stats.retain(|stat| step.came_after(stat));
+        }
         self.signal_seen(target, &seen, signals);
     }
 
@@ -382,9 +389,7 @@ impl Job {
         };
         let reached: HashSet<Pid> = seen.iter().filter(has_got_it).map(|stat| stat.pid).collect();
         let is_missed = |stat: &&Stat| {
-            !reached.contains(&stat.pid)
-                && !reached.contains(&stat.ppid)
-                && process::since_boot(stat.start + 1) <= step.at
+            !reached.contains(&stat.pid) && !reached.contains(&stat.ppid) && step.came_after(stat)
         };
         let missed = members.iter().copied();
         let missed = missed.filter(|stat| !is_in_group(stat) && (kills || is_missed(stat)));

@@ -288,7 +288,8 @@ impl<'a> Supervisor<'a> {
     fn signal(&mut self, target: Target, signal: Signal, and_continue: bool) {
         self.passed_on.insert(signal);
         self.job.set_deadline(self.machine.poll_timeout());
-        self.job.signal(target, signal, and_continue);
+        let in_haste = matches!(self.machine.outcome().cause, Some(Cause::Limit | Cause::Idle));
+        self.job.signal(target, signal, and_continue, in_haste);
         if self.console.is_verbose() && self.plan.wording == Wording::Timeout {
             let line = text::sent_by_timeout(&self.plan.command, signal);
             self.to_say.push(Saying::Detail(line));

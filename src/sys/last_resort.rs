@@ -1,4 +1,4 @@
-//! Where we fail ourselves: nothing that we have started outlives a panic.
+//! Where we fail ourselves: no group that we have started outlives a panic.
 
 use std::sync::Mutex;
 
