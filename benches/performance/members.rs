@@ -35,7 +35,7 @@ pub fn measure(extent: Extent, table: &mut Table) {
         }
         let [ours, least] = kills.map(Spread::of_times);
         table.add(&format!("{count}: from KILL to our exit"), ours, Some(least), *bound);
-        table.add(&format!("{count}: TERM and a look, cpu"), Spread::of(looks), None, Bound::None);
+        table.add(&format!("{count}: TERM, a look, own cpu"), Spread::of(looks), None, Bound::None);
         let alarms = Spread::of_times(alarms);
         table.add(&format!("{count}: the same as a limit"), alarms, Some(least), Bound::None);
     }

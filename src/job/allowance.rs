@@ -74,7 +74,7 @@ impl Allowance {
         // Those that were slow come last, so that they hold up nobody else.
         let since = |stat: &&Stat| unread.get(&stat.identity()).copied();
         to_ask.retain(|stat| since(stat).is_none_or(|since| now - since < DOUBT));
-        to_ask.sort_by_key(since);
+        to_ask.sort_unstable_by_key(since);
         let readings = survey::read(proc, &to_ask, PATIENCE, |stat: &Stat| {
             // In the midst of an execve(2) a process has none.
             let command = proc.command(stat).filter(|command| !command.is_empty())?;

@@ -210,7 +210,7 @@ impl<'a> Observer<'a> {
             inodes.extend(sockets::inode_of(&link));
             held.extend(self.outputs_at(&process, &fd, link));
         }
-        held.sort_by_key(|output| *output as u8);
+        held.sort_unstable_by_key(|output| *output as u8);
         held.dedup();
         let sockets = self.sockets(&process, &inodes);
         let holds = self.outputs.is_some().then_some(held);

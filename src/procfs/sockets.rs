@@ -90,7 +90,9 @@ impl SocketTable {
         }
         let mut counted: Vec<Sockets> = by_kind.into_values().collect();
         // What there is most of is what a leak looks like.
-        counted.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cmp(other)));
+        counted.sort_unstable_by(|one, other| {
+            other.count.cmp(&one.count).then_with(|| one.cmp(other))
+        });
         counted
     }
 }
