@@ -4,13 +4,11 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::sys::Errno;
-
 use crate::console::Console;
 use crate::report::words::show_word;
-use crate::sys;
 use crate::sys::append::Destination;
 use crate::sys::helper::{self, Streams};
+use crate::sys::{self, Errno};
 
 /// How long a pipe's reader may keep us waiting.
 const READER: Duration = Duration::from_secs(1);

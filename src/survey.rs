@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::sys::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::procfs::Proc;
+use crate::sys::Errno;
 use crate::sys::helper::{self, Helper, Streams};
 
 /// A helper that is found to hang at the same process twice, with so much time between, hangs there.
@@ -125,7 +125,7 @@ fn ask_record(
     until: Instant,
     ask: &dyn Fn(&Proc) -> Option<Record>,
 ) -> Option<Record> {
-    proc.forget_avoided(AVOIDED);
+    proc.forget_avoided(Instant::now(), AVOIDED);
     loop {
         proc.unmark();
         let work = |output| write_each(&mut ask(proc).into_iter(), output);
@@ -136,7 +136,7 @@ fn ask_record(
         };
         match Records::new(&helper).next_in(proc, BLINK, until) {
             Ok(answer) => return Some(answer),
-            Err(Missing::Hangs) if proc.avoid_marked() => {}
+            Err(Missing::Hangs) if proc.avoid_marked(Instant::now()) => {}
             Err(_) => return None,
         }
     }

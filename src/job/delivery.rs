@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::sys::Errno;
-
 use super::{Job, LOOKS};
 use crate::policy::Target;
 use crate::procfs::Pid;
@@ -14,7 +12,7 @@ use crate::record::{Recipient, Sent};
 use crate::signal::Signal;
 use crate::sys::spawn::Leader;
 use crate::sys::{
-    self,
+    self, Errno,
     process::{self, PidFd},
     wait,
 };
@@ -101,8 +99,10 @@ impl Job {
                 let reached = self.signal_group(&signals);
                 match seen {
                     Some(seen) => {
-                        self.signal_seen(target, &seen, &signals);
-                        self.watch_last(target, &seen);
+                        // Nobody is looked for before that one has gone.
+                        if let Some(youngest) = self.signal_seen(target, &seen, &signals) {
+                            self.watch(Instant::now(), target, youngest);
+                        }
                     }
                     None if kills => self.kill(target, reached),
                     None => {
@@ -249,8 +249,8 @@ impl Job {
         self.signal_seen(target, &seen, signals);
     }
 
-    /// The same for those who have been seen, as they were then.
-    fn signal_seen(&mut self, target: Target, seen: &Seen, signals: &[Signal]) {
+    /// The same for those who have been seen, as they were then. Returns the youngest of the target.
+    fn signal_seen(&mut self, target: Target, seen: &Seen, signals: &[Signal]) -> Option<Stat> {
         let stats = &seen.stats;
         self.was_all_in_group = seen.is_complete && stats.iter().all(|stat| self.is_in_group(stat));
         if target == Target::Tree {
@@ -259,11 +259,13 @@ impl Job {
             self.signal_outside(&of_job, signals);
         }
         let mut members = self.census.select(target, stats).members;
+        let youngest = members.last().map(|stat| (*stat).clone());
         if target == Target::Tree {
             members.retain(|stat| !self.census.is_of_job(stat));
         }
         if target != Target::Lingering {
-            return self.signal_outside(&members, signals);
+            self.signal_outside(&members, signals);
+            return youngest;
         }
         let live = stats.iter().filter(|stat| stat.is_alive() && self.is_in_group(stat)).count();
         match members.iter().filter(|stat| self.is_in_group(stat)).count() {
@@ -275,6 +277,7 @@ impl Job {
             }
             _ => self.signal_each(&members, signals),
         }
+        youngest
     }
 
     /// Kills those of our own children that are of the target, by system calls alone: whoever forks and

@@ -89,7 +89,7 @@ impl Job {
     }
 
     /// Leaves out those that live and were found to be allowed to.
-    pub fn without_spared(&self, processes: Vec<Process>) -> Vec<Process> {
+    pub fn without_spared(&self, mut processes: Vec<Process>) -> Vec<Process> {
         let is_allowed = |process: &&Process| self.census.is_allowed(&process.stat);
         let allowed: Vec<&Stat> =
             processes.iter().filter(is_allowed).map(|process| &process.stat).collect();
@@ -99,7 +99,6 @@ impl Job {
         let there = self.census.are_there(&allowed);
         let spared = allowed.into_iter().zip(there).filter(|(_, there)| *there != Some(false));
         let spared: HashSet<Identity> = spared.map(|(stat, _)| stat.identity()).collect();
-        let mut processes = processes;
         processes.retain(|process| !spared.contains(&process.stat.identity()));
         processes
     }

@@ -202,15 +202,8 @@ impl Job {
         self.dying.is_some()
     }
 
-    /// Makes the youngest of the target who have been seen the witness, so that nobody is looked for
-    /// before that one has gone.
-    pub(super) fn watch_last(&mut self, target: Target, seen: &Seen) {
-        if let Some(last) = self.census.select(target, &seen.stats).members.last() {
-            self.watch(Instant::now(), target, (*last).clone());
-        }
-    }
-
-    fn watch(&mut self, now: Instant, target: Target, stat: Stat) {
+    /// Makes this one the witness.
+    pub(super) fn watch(&mut self, now: Instant, target: Target, stat: Stat) {
         let is_child = stat.ppid == process::own_pid();
         let there = |_: &PidFd| self.census.are_there(&[&stat]) == [Some(true)];
         let end = if is_child { None } else { PidFd::open(stat.pid).ok().filter(there) };

@@ -47,14 +47,14 @@ impl Proc {
 
     /// From now on nothing that may hang is read of the process that is marked. False where there is
     /// none, or it is avoided already.
-    pub fn avoid_marked(&self) -> bool {
+    pub fn avoid_marked(&self, now: Instant) -> bool {
         let pid = self.marked();
-        pid > 0 && self.avoided.borrow_mut().insert(pid, Instant::now()).is_none()
+        pid > 0 && self.avoided.borrow_mut().insert(pid, now).is_none()
     }
 
     /// Those that have been avoided for so long are to be looked at again.
-    pub fn forget_avoided(&self, after: Duration) {
-        self.avoided.borrow_mut().retain(|_, since| since.elapsed() < after);
+    pub fn forget_avoided(&self, now: Instant, after: Duration) {
+        self.avoided.borrow_mut().retain(|_, since| now.duration_since(*since) < after);
     }
 
     /// Nobody is being looked at.
@@ -104,13 +104,17 @@ impl Proc {
         if self.may_ask(pid) {
             self.try_stat_at(&pid.to_string())
         } else {
-            found(self.read(&format!("{pid}/status")), |status| Stat::of_status(pid, status))
+            self.try_stat_by_status(pid)
         }
     }
 
     /// As much of it as always answers.
     pub fn stat_by_status(&self, pid: Pid) -> Option<Stat> {
-        Stat::of_status(pid, &self.read(&format!("{pid}/status")).ok()?)
+        self.try_stat_by_status(pid).ok()?
+    }
+
+    fn try_stat_by_status(&self, pid: Pid) -> io::Result<Option<Stat>> {
+        found(self.read(&format!("{pid}/status")), |status| Stat::of_status(pid, status))
     }
 
     /// The same of a thread, by its directory.

@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::sys::Errno;
-
 use crate::console::Console;
 use crate::hook::Hook;
 use crate::idle::IdleWatch;
@@ -23,7 +21,7 @@ use crate::status::WaitStatus;
 use crate::sys::parent::Parent;
 use crate::sys::signals::{Inbox, Inherited};
 use crate::sys::spawn::{Spawn, Stdio};
-use crate::sys::{self, poll, process, stdio};
+use crate::sys::{self, Errno, poll, process, stdio};
 
 mod error;
 mod telling;
